@@ -1,0 +1,1 @@
+"""Each setting once: type, unit, default, help, secret or not."""
