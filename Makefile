@@ -1,0 +1,82 @@
+# `make run` and `make test` need only Python 3.11 or later, make, and a package index; see CONTRIBUTING.md.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PORT ?= 8710
+
+# A stamp says that what it is named after is installed as pinned; a second `make run` finds it and starts at once.
+RUN_STAMP := $(VENV)/.bellwire-run
+TEST_STAMP := $(VENV)/.bellwire-test
+
+.PHONY: help run test unit check format bench lock clean
+
+help:
+	@echo "make run     install into $(VENV) and start 'bellwire dev' on port $(PORT)"
+	@echo "make test    install, then check and run all tests"
+	@echo "make unit    only the unit tests (seconds)"
+	@echo "make check   format, lint, types, import directions"
+	@echo "make format  put the sources into the house format"
+	@echo "make bench   measure against the budgets of design.md"
+	@echo "make lock    resolve requirements/*.txt anew"
+	@echo "make clean   remove $(VENV), caches and build products"
+
+run: $(RUN_STAMP)
+	@exec $(BIN)/bellwire dev --port $(PORT)
+
+test: check
+	$(BIN)/pytest
+
+unit: $(TEST_STAMP)
+	$(BIN)/pytest tests/unit
+
+check: $(TEST_STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(TEST_STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(TEST_STAMP)
+	$(BIN)/python -m bench
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Bellwire needs Python 3.11 or later; '$(PYTHON)' is not one. Name one with: make PYTHON=python3.11 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' comes without venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements/build.txt requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Bellwire into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The tests' set holds the run set at the same versions, so it satisfies `make run`, too.
+$(TEST_STAMP): requirements/build.txt requirements/test.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Bellwire and what its tests need into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/test.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(RUN_STAMP)
+
+# The tests' set is resolved first, since it is the narrower one: the SDK under test pins versions that run has to share.
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-annotate --no-header
+lock: $(TEST_STAMP)
+	$(PIP) install --require-hashes -r requirements/lock.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra test -o requirements/test.txt
+	$(LOCK) pyproject.toml requirements/build.in -c requirements/test.txt -o requirements/run.txt
+	$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
+	$(LOCK) requirements/lock.in -o requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
