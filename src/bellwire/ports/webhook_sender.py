@@ -3,42 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from bellwire.model.attempt import AttemptResult, FailureCode
+from bellwire.model.attempt import AttemptResult
+from bellwire.model.webhook import Answer, Endpoint
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A webhook address, taken apart. `host` is lower case, ASCII (IDNA), without brackets."""
-
-    scheme: str
-    """http or https."""
-    host: str
-    port: int
-    target: str
-    """Path and query, at least `/`."""
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        """What connections are pooled by."""
-        return (self.scheme, self.host, self.port)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer, for the validation handshake. `size_bytes` counts status line, headers and body as received.
-
-    `failure` is set, and the rest zero or empty, when no whole answer came. Header names are lower case.
-    """
-
-    failure: FailureCode | None
-    detail: str
-    status: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
-    size_bytes: int = 0
-    duration_seconds: float = 0.0
+__all__ = ["Answer", "Endpoint", "WebhookSender"]
 
 
 class WebhookSender(Protocol):
