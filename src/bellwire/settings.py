@@ -1,1 +1,391 @@
-"""Each setting once: type, unit, default, help, secret or not."""
+"""Each setting once: type, unit, default, help, secret or not.
+
+A setting is a field of `Settings`, declared with `_setting`. All else comes from that declaration: the name in the
+environment (`BELLWIRE_` and the key in capitals), the key in the TOML file, what is accepted, and the reference for
+readers. `configuration.py` reads the sources and judges the whole; `compose.py` alone acts on it.
+"""
+
+# ruff: noqa: RUF009 - `_setting` is `dataclasses.field` with a declaration; its defaults are immutable
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+Network = IPv4Network | IPv6Network
+
+ENVIRONMENT_PREFIX = "BELLWIRE_"
+DEFAULT_PORT = 8710
+MAX_LISTED = 1000
+
+
+class Mode(StrEnum):
+    """`serve` is production and refuses what is unsafe there; `dev` is for one person's machine."""
+
+    SERVE = "serve"
+    DEV = "dev"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Unacceptable(Exception):
+    """A value that a setting does not take; the text says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a setting is, apart from its type: for reading it and for the reference."""
+
+    read: Callable[[object], object]
+    takes: str
+    """Its values in words."""
+    help: str
+    unit: str
+    is_secret: bool
+    dev_default: object
+    """Default in `dev`, where it differs; None: the same."""
+
+
+def _setting(
+    read: Callable[[object], T],
+    default: T,
+    *,
+    help: str,
+    takes: str,
+    unit: str = "",
+    is_secret: bool = False,
+    dev_default: T | None = None,
+) -> T:
+    declaration = Declaration(read, takes, help, unit, is_secret, dev_default)
+    return field(default=default, metadata={"declaration": declaration})
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value or len(value) > 2048:
+        raise Unacceptable("must be a text of 1 to 2048 characters")
+    return value
+
+
+def _yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"true", "1", "yes", "on"}:
+        return True
+    if isinstance(value, str) and value.lower() in {"false", "0", "no", "off"}:
+        return False
+    raise Unacceptable("must be true or false")
+
+
+def _count(minimum: int, maximum: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+            raise Unacceptable(f"must be a whole number from {minimum} to {maximum}")
+        return value
+
+    return read
+
+
+def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    text = _text(value)
+    if "\0" in text:
+        raise Unacceptable("must be a path without NUL")
+    return Path(text).expanduser()
+
+
+def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
+    """For settings whose default is "not given"; a value that is given is read as usual."""
+    return read
+
+
+def _one_of(choices: type[LogLevel] | type[LogFormat]) -> Callable[[object], Any]:
+    def read(value: object) -> Any:
+        try:
+            return choices(_text(value).lower())
+        except ValueError:
+            raise Unacceptable("must be one of " + ", ".join(choices)) from None
+
+    return read
+
+
+def _list_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """A TOML list, or a text with commas; an empty text is an empty list."""
+
+    def read_list(value: object) -> tuple[T, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, list | tuple) or len(value) > MAX_LISTED:
+            raise Unacceptable(f"must be a list of at most {MAX_LISTED}, in the environment with commas between")
+        return tuple(read(item) for item in value)
+
+    return read_list
+
+
+def _network(value: object) -> Network:
+    try:
+        return ip_network(_text(value))
+    except ValueError as error:
+        raise Unacceptable(f"{value!r} is not a network such as 10.1.0.0/16 ({error})") from None
+
+
+def _http_url(value: object) -> str:
+    text = _text(value).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise Unacceptable("must be an http or https URL with a host, and without user, query and fragment")
+    return text
+
+
+def _origin(value: object) -> str:
+    if value == "*":
+        return "*"
+    text = _http_url(value)
+    if urlsplit(text).path:
+        raise Unacceptable(f"{value!r} is not an origin such as https://app.example.com")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration, well-formed, and safe for its mode."""
+
+    mode: Mode = Mode.SERVE
+
+    data_dir: Path = _setting(
+        _path,
+        Path("bellwire-data"),
+        dev_default=Path(".bellwire"),
+        takes="a path",
+        help="The directory that everything is kept in; belongs to one process. Made when it is missing.",
+    )
+    host: str = _setting(_text, "127.0.0.1", takes="an IP address or name", help="The address to listen on.")
+    port: int = _setting(
+        _count(0, 65535), DEFAULT_PORT, takes="0 to 65535", help="The TCP port to listen on; 0 takes a free one."
+    )
+    public_url: str | None = _setting(
+        _optional(_http_url),
+        None,
+        takes="an http or https URL",
+        help="What clients reach this server by; written into every `uri`. By default host and port.",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        _list_of(_network),
+        (),
+        takes="networks (CIDR)",
+        help="Proxies whose `X-Forwarded-For` is believed.",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        _list_of(_origin),
+        (),
+        dev_default=("*",),
+        takes="origins",
+        help="Web pages of these origins may call the API with credentials; `*` is any, in `dev` only.",
+    )
+
+    webhook_allow_http: bool = _setting(
+        _yes_or_no,
+        False,
+        dev_default=True,
+        takes="true or false",
+        help="Accept webhook addresses without TLS; in `dev` only.",
+    )
+    webhook_allow_private_networks: bool = _setting(
+        _yes_or_no,
+        False,
+        dev_default=True,
+        takes="true or false",
+        help="Deliver to loopback, private and link-local addresses, all of them; in `dev` only.",
+    )
+    webhook_allowed_networks: tuple[Network, ...] = _setting(
+        _list_of(_network),
+        (),
+        takes="networks (CIDR)",
+        help="Deliver to these networks although they are private.",
+    )
+    webhook_strict_content_type: bool = _setting(
+        _yes_or_no,
+        False,
+        takes="true or false",
+        help="Refuse an address whose handshake answer is not `application/json`, instead of a warning.",
+    )
+    webhook_ca_file: Path | None = _setting(
+        _optional(_path),
+        None,
+        takes="a path",
+        help="Certificates (PEM) to trust beside the system's, for webhook addresses with a private authority.",
+    )
+    webhook_connections: int = _setting(
+        _count(1, 100_000),
+        1024,
+        unit="connections",
+        takes="1 to 100000",
+        help="Open connections to all webhook addresses together.",
+    )
+    webhook_connections_per_host: int = _setting(
+        _count(1, 10_000),
+        64,
+        unit="connections",
+        takes="1 to 10000",
+        help="Open connections to one webhook host.",
+    )
+    webhook_parallel_per_subscription: int = _setting(
+        _count(1, 1000),
+        16,
+        unit="notifications",
+        takes="1 to 1000",
+        help="Notifications of one subscription that are under way at the same time, with different ordering keys.",
+    )
+
+    blacklist_after_seconds: int = _setting(
+        _count(10, 30 * 86400),
+        600,
+        unit="seconds",
+        takes="10 to 2592000",
+        help="A subscription whose address has failed for this long, and never succeeded, is blacklisted.",
+    )
+    blacklist_reactivates: bool = _setting(
+        _yes_or_no,
+        True,
+        takes="true or false",
+        help="Blacklisted addresses are tried again, and their subscriptions become active when they answer.",
+    )
+    blacklist_probe_seconds: int = _setting(
+        _count(5, 86400),
+        900,
+        unit="seconds",
+        takes="5 to 86400",
+        help="Time between two tries of a blacklisted address.",
+    )
+
+    retention_hours: int = _setting(
+        _count(1, 24 * 90),
+        72,
+        unit="hours",
+        takes="1 to 2160",
+        help="How long events, undelivered notifications and the history of attempts are kept.",
+    )
+    min_free_mib: int = _setting(
+        _count(0, 1 << 30),
+        512,
+        unit="MiB",
+        takes="0 to 1073741824",
+        help="With less space free on the data directory's file system, publishing answers 503.",
+    )
+    max_event_bytes: int = _setting(
+        _count(1024, 16 << 20),
+        256 << 10,
+        unit="bytes",
+        takes="1024 to 16777216",
+        help="The largest event that can be published.",
+    )
+    max_publish_bytes: int = _setting(
+        _count(1024, 1 << 40),
+        1 << 30,
+        unit="bytes",
+        takes="1024 to 1099511627776",
+        help="The largest body of one publish request (NDJSON is streamed).",
+    )
+    max_request_bytes: int = _setting(
+        _count(1024, 1 << 30),
+        1 << 20,
+        unit="bytes",
+        takes="1024 to 1073741824",
+        help="The largest body of any other request.",
+    )
+    max_connections: int = _setting(
+        _count(1, 1_000_000),
+        10_000,
+        unit="connections",
+        takes="1 to 1000000",
+        help="Connections from clients that are served at the same time; more are answered 503.",
+    )
+    shutdown_seconds: int = _setting(
+        _count(1, 600),
+        10,
+        unit="seconds",
+        takes="1 to 600",
+        help="How long requests that are under way may take when the server stops.",
+    )
+
+    log_level: LogLevel = _setting(
+        _one_of(LogLevel),
+        LogLevel.INFO,
+        dev_default=LogLevel.WARNING,
+        takes=", ".join(LogLevel),
+        help="What is logged.",
+    )
+    log_format: LogFormat = _setting(
+        _one_of(LogFormat),
+        LogFormat.JSON,
+        dev_default=LogFormat.CONSOLE,
+        takes=", ".join(LogFormat),
+        help="JSON lines for machines, or coloured text for people; on standard error.",
+    )
+
+    @property
+    def base_url(self) -> str:
+        """What clients reach the server by, without a slash at the end."""
+        if self.public_url is not None:
+            return self.public_url
+        return local_url(self.host, self.port)
+
+
+def local_url(host: str, port: int) -> str:
+    """The URL of a listening address, from the same machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not a bind
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def declarations() -> dict[str, tuple[Declaration, object]]:
+    """Key → (declaration, default in production), in the order of the reference."""
+    return {f.name: (f.metadata["declaration"], f.default) for f in fields(Settings) if "declaration" in f.metadata}
+
+
+def reference() -> str:
+    """The settings as a Markdown table, for the documentation."""
+    lines = [
+        "| key in the file | in the environment | values | default | what it is |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for key, (declaration, default) in declarations().items():
+        shown = _shown(default)
+        if declaration.dev_default is not None:
+            shown = f"{shown} (`dev`: {_shown(declaration.dev_default)})"
+        unit = f", {declaration.unit}" if declaration.unit else ""
+        secret = " Secret." if declaration.is_secret else ""
+        lines.append(
+            f"| `{key}` | `{ENVIRONMENT_PREFIX}{key.upper()}` | {declaration.takes}{unit} "
+            f"| {shown} | {declaration.help}{secret} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{', '.join(map(str, value)) if isinstance(value, tuple) else value}`"
