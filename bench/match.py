@@ -4,8 +4,8 @@
     .venv/bin/python bench/match.py --million        1,000 against 1,000,000 filters: under 10 seconds
 
 Workload: 40 % of the filters are on a topic of their own (telephony of one extension), 40 % share one topic and differ
-in a value (`…/a2p-sms/messages?direction=Inbound&to=…`), 20 % have a topic and a value of their own. Each event hits one
-filter. Two ways to draw the 10,000 events of a pass, in random order:
+in a value (`…/a2p-sms/messages?direction=Inbound&to=…`), 20 % have a topic and a value of their own. Each event hits
+one filter. Two ways to draw the 10,000 events of a pass, in random order:
 
 - *busy*: from the same 1,000 filters in both indexes. What do the other 999,000 cost?
 - *cold*: uniformly from all filters, so that nearly each match meets memory that no cache holds. No structure of
