@@ -1,0 +1,1 @@
+"""How a running server is seen from outside: its clock, its log lines, its metrics."""

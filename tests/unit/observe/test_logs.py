@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from bellwire.observe.logs import set_up_logs
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object_with_name_level_time_and_fields() -> None:
+    stream = io.StringIO()
+    set_up_logs(level="info", json_lines=True, stream=stream)
+
+    structlog.get_logger().info("subscription.suspended", subscription_id="s1", failures=3)
+
+    [line] = lines_of(stream)
+    assert line["event"] == "subscription.suspended"
+    assert (line["level"], line["subscription_id"], line["failures"]) == ("info", "s1", 3)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = io.StringIO()
+    set_up_logs(level="warning", json_lines=True, stream=stream)
+
+    structlog.get_logger().info("delivery.attempted")
+    structlog.get_logger().warning("delivery.failed")
+
+    assert [line["event"] for line in lines_of(stream)] == ["delivery.failed"]
+
+
+def test_secrets_are_blanked_out() -> None:
+    stream = io.StringIO()
+    set_up_logs(level="info", json_lines=True, stream=stream)
+
+    structlog.get_logger().info("login.refused", password="hunter2", client_id="c1")
+
+    assert "hunter2" not in stream.getvalue()
+    assert lines_of(stream)[0]["client_id"] == "c1"
+
+
+def test_lines_of_libraries_have_the_same_form_once_however_often_it_is_set_up() -> None:
+    stream = io.StringIO()
+    set_up_logs(level="debug", json_lines=True, stream=io.StringIO())
+    set_up_logs(level="debug", json_lines=True, stream=stream)
+
+    logging.getLogger("some.library").warning("it is %s", "late")
+    logging.getLogger("some.library").info("chatter")
+
+    [line] = lines_of(stream)
+    assert (line["event"], line["logger"], line["level"]) == ("it is late", "some.library", "warning")
+
+
+def test_people_get_text_without_colour_codes_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    set_up_logs(level="info", json_lines=False, stream=stream)
+
+    structlog.get_logger().info("server.started", port=8710)
+
+    assert "server.started" in stream.getvalue()
+    assert "port=8710" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
