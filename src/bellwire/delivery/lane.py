@@ -497,8 +497,6 @@ class Lane:
         key = notification.key
         if key in self._queues:
             self._ready.append(key)
-        elif key in self._skipped_keys:
-            self._rewind()
         if self.mode is Mode.DRAINING:
             self._go_live_if_caught_up()
 

@@ -1,0 +1,557 @@
+"""Delivering: the shell around the lanes. It starts attempts, reads the backlog, and commits what became of them.
+
+Decisions are the lanes' (delivery/lane.py) and the schedule's (delivery/schedule.py); this file hands them times, rows
+and results, and keeps three bounds that no single lane can see: attempts under way in all, per origin, and those of
+draining lanes, which may use at most half, so that late retries never take what first attempts need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Any, Protocol
+
+import structlog
+
+from bellwire.delivery.lane import Lane, LaneLimits, Mode, Notification
+from bellwire.delivery.schedule import (
+    GIVE_UP,
+    RetryAfter,
+    RetryPolicy,
+    after_attempt,
+    is_refusal,
+    outcome_of,
+)
+from bellwire.delivery.settling import Settling
+from bellwire.engine.ledger import CommitLedger
+from bellwire.errors import Fenced, Unavailable
+from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
+from bellwire.model.event import Event
+from bellwire.model.ids import Partition, Position, SubscriptionId
+from bellwire.ports.backlog import Backlog, BacklogTotals, Lease
+from bellwire.ports.clock import Clock
+from bellwire.ports.event_log import EventLog
+from bellwire.ports.webhook_sender import Endpoint, WebhookSender
+
+_log = structlog.get_logger("bellwire.deliver")
+
+
+class Destination(Protocol):
+    """One subscription as its deliveries see it."""
+
+    @property
+    def id(self) -> SubscriptionId: ...
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
+    def address(self) -> str:
+        """As the subscriber wrote it."""
+        ...
+
+    def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
+        """The notification's uuid, the request head and the body."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told of each attempt, from the event loop; must be quick."""
+
+    def __call__(self, destination: Destination, attempt: Attempt, event: Event | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLimits:
+    """Counts; times in seconds."""
+
+    in_flight: int = 1024
+    in_flight_per_origin: int = 64
+    lane: LaneLimits = field(default_factory=LaneLimits)
+    commit_every: float = 0.05
+    settle_within: float = 2.0
+    """No notification holds the watermark back for longer: then its subscription spills."""
+    sweep_every: float = 0.25
+    reads_at_once: int = 8
+    gathered: int = 20_000
+    """Entries of an uncommitted batch at which the router waits for the commit."""
+    memory_bytes: int = 128 << 20
+    """Bodies that wait in memory, over all lanes."""
+
+
+class _Line:
+    """A destination with its lane and its timer."""
+
+    __slots__ = ("cancels", "destination", "gate", "is_starved", "lane", "timer", "wake_at")
+
+    def __init__(self, destination: Destination, lane: Lane, gate: _Gate) -> None:
+        self.destination = destination
+        self.lane = lane
+        self.gate = gate
+        self.timer: asyncio.TimerHandle | None = None
+        self.wake_at = 0.0
+        self.is_starved = False
+        self.cancels: dict[Notification, Callable[[], None]] = {}
+
+
+class _Gate:
+    """A number of places for attempts, and the lines that wait for one."""
+
+    __slots__ = ("in_flight", "limit", "lines", "waiting")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self.lines = 0
+        self.waiting: deque[_Line] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        return self.in_flight >= self.limit
+
+
+class Deliveries:
+    """All lanes of one partition. Owned by one event loop; nothing here is thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        partition: Partition,
+        log: EventLog,
+        backlog: Backlog,
+        sender: WebhookSender,
+        clock: Clock,
+        random: Random,
+        observe: Observer,
+        limits: DeliveryLimits | None = None,
+        policy: RetryPolicy | None = None,
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._partition = partition
+        self._event_log = log
+        self._backlog = backlog
+        self._sender = sender
+        self._clock = clock
+        self._random = random
+        self._observe = observe
+        self._limits = limits or DeliveryLimits()
+        self._policy = policy or RetryPolicy()
+        self._on_fatal = on_fatal
+        self._lines: dict[SubscriptionId, _Line] = {}
+        self._active: dict[SubscriptionId, _Line] = {}
+        self._gates: dict[tuple[str, str, int], _Gate] = {}
+        self._all = _Gate(self._limits.in_flight)
+        self._draining = _Gate(max(1, self._limits.in_flight // 2))
+        self._dirty = asyncio.Event()
+        self._commit_lock = asyncio.Lock()
+        self._reads = asyncio.Semaphore(self._limits.reads_at_once)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._totals: dict[SubscriptionId, BacklogTotals] = {}
+        self._stopping = False
+        self._lease: Lease
+        self._ledger: CommitLedger
+        self._settled: frozenset[tuple[SubscriptionId, Position, str]] = frozenset()
+        self._settled_up_to = Position(0)
+        self._committed_watermark = Position(-1)
+
+    # Life
+
+    async def claim(self) -> Position:
+        """Take over the partition and learn what was settled before; returns the watermark to route from."""
+        self._lease = await self._backlog.claim(self._partition)
+        recovery = await self._backlog.load(self._lease)
+        self._ledger = CommitLedger(Settling(recovery.watermark))
+        self._settled = recovery.settled
+        self._settled_up_to = max((place[1] for place in recovery.settled), default=Position(0))
+        self._totals = dict(recovery.totals)
+        _log.info(
+            "deliveries.claimed",
+            partition=self._partition,
+            epoch=self._lease.epoch,
+            watermark=recovery.watermark,
+            settled_above=len(recovery.settled),
+            backlog_subscriptions=len(recovery.totals),
+            backlog_rows=sum(totals.rows for totals in recovery.totals.values()),
+        )
+        return recovery.watermark
+
+    def start(self) -> None:
+        """Begin to commit and to sweep, and drain what was found. All subscriptions known at start are open by now."""
+        self._spawn(self._commit_when_dirty())
+        self._spawn(self._sweep())
+        for orphan in self._totals:
+            _log.info("backlog.purged", subscription_id=orphan, reason="the subscription is no more")
+            self._spawn(self._purge(orphan))
+        self._totals.clear()
+        for line in list(self._lines.values()):
+            self._pump(line)
+
+    async def stop(self, *, drain_seconds: float) -> None:
+        """Start nothing more, wait a bounded time for attempts under way, and make everything durable."""
+        self._stopping = True
+        for line in self._lines.values():
+            line.lane.pause()
+        until = self._clock.monotonic() + drain_seconds
+        while self._all.in_flight and self._clock.monotonic() < until:  # noqa: ASYNC110 - bounded, and once a life
+            await asyncio.sleep(0.01)
+        left = self._all.in_flight
+        for line in self._lines.values():
+            for cancel in list(line.cancels.values()):
+                cancel()
+        await asyncio.sleep(0)  # the abandoned attempts are recorded in the next turn of the loop
+        async with self._commit_lock:  # no commit is cut off half-way
+            for task in list(self._tasks):
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.commit()
+        _log.info("deliveries.stopped", watermark=self._committed_watermark, attempts_cut_off=left)
+
+    # What the router and the subscriptions ask
+
+    @property
+    def settling(self) -> Settling:
+        return self._ledger.settling
+
+    def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
+        """Whether an earlier process settled it already (only above the watermark it left)."""
+        if position > self._settled_up_to:
+            return False
+        return (subscription, position, topic) in self._settled
+
+    def open(self, destination: Destination, *, held: bool) -> None:
+        """A subscription exists from now on. `held`: start nothing until `release`."""
+        totals = self._totals.pop(destination.id, None)
+        lane = Lane(
+            destination.id,
+            self._ledger,
+            self._limits.lane,
+            backlog_rows=totals.rows if totals else 0,
+            paused=held,
+        )
+        origin = destination.endpoint.origin
+        gate = self._gates.get(origin)
+        if gate is None:
+            gate = self._gates[origin] = _Gate(self._limits.in_flight_per_origin)
+        gate.lines += 1
+        line = _Line(destination, lane, gate)
+        self._lines[destination.id] = line
+        if totals:
+            self._active[destination.id] = line
+
+    def release(self, subscription: SubscriptionId) -> None:
+        """End a hold, a pause or a blacklisting: go on, without waiting for pauses after failures."""
+        line = self._lines.get(subscription)
+        if line is not None:
+            line.lane.resume()
+            self._pump(line)
+
+    def hold(self, subscription: SubscriptionId) -> None:
+        """Start nothing more for a subscription; its notifications gather in the backlog."""
+        line = self._lines.get(subscription)
+        if line is not None:
+            line.lane.pause()
+            self._dirty.set()
+
+    def close(self, subscription: SubscriptionId) -> None:
+        """The subscription is no more: attempts under way are abandoned, its backlog is dropped."""
+        line = self._lines.pop(subscription, None)
+        self._active.pop(subscription, None)
+        if line is None:
+            return
+        rows = line.lane.backlog_rows
+        line.lane.close()
+        if line.timer is not None:
+            line.timer.cancel()
+        line.gate.lines -= 1
+        if not line.gate.lines:
+            self._gates.pop(line.destination.endpoint.origin, None)
+        for cancel in list(line.cancels.values()):
+            cancel()
+        self._dirty.set()
+        if rows:
+            _log.info("backlog.dropped", subscription_id=subscription, rows=rows, reason="the subscription ended")
+        self._spawn(self._purge(subscription))
+
+    def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
+        """Take a match, in log order."""
+        line = self._lines.get(subscription)
+        if line is None:  # closed between matching and here: nothing is owed any more
+            self._ledger.settling.settle(notification.position)
+            return
+        line.lane.offer(notification)
+        self._active[subscription] = line
+        if line.lane.mode is not Mode.LIVE:
+            self._dirty.set()
+        self._pump(line)
+
+    def wake(self) -> None:
+        """The router moved on: the watermark may be committed."""
+        self._dirty.set()
+
+    async def room(self) -> None:
+        """Wait while more is gathered than a batch should hold."""
+        if len(self._ledger) > self._limits.gathered:
+            await self.commit()
+
+    def backlog_rows(self, subscription: SubscriptionId) -> int:
+        line = self._lines.get(subscription)
+        return line.lane.backlog_rows if line else 0
+
+    def figures(self) -> dict[str, float]:
+        """Gauges for metrics."""
+        since = self._ledger.settling.open_since()
+        return {
+            "in_flight": self._all.in_flight,
+            "draining_in_flight": self._draining.in_flight,
+            "lanes": len(self._lines),
+            "backlog_rows": sum(line.lane.backlog_rows for line in self._lines.values()),
+            "uncommitted": len(self._ledger),
+            "watermark": self._committed_watermark,
+            "open_positions": len(self._ledger.settling),
+            "oldest_open_seconds": 0.0 if since is None else self._clock.monotonic() - since,
+        }
+
+    # Attempts
+
+    def _pump(self, line: _Line) -> None:
+        """Do all that the line's lane allows now: start, read, or set its timer."""
+        if self._stopping:
+            return
+        lane = line.lane
+        now = self._clock.monotonic()
+        if lane.mode is Mode.DRAINING:
+            lane.tick(now)
+        while True:
+            full = self._full_gate(line)
+            if full is not None:
+                if not line.is_starved:
+                    line.is_starved = True
+                    full.waiting.append(line)
+                break
+            notification = lane.next_start(now)
+            if notification is None:
+                break
+            self._attempt(line, notification)
+        if lane.mode is Mode.DRAINING:
+            if lane.wants_rows(now):
+                lane.begin_read()
+                self._spawn(self._read(line))
+            self._set_timer(line, lane.next_wake(), now)
+
+    def _full_gate(self, line: _Line) -> _Gate | None:
+        """The gate that has no place for an attempt of this line now; None when all have."""
+        if line.gate.is_full:
+            return line.gate
+        if self._all.is_full:
+            return self._all
+        return self._draining if line.lane.mode is not Mode.LIVE and self._draining.is_full else None
+
+    def _attempt(self, line: _Line, notification: Notification) -> None:
+        event = notification.event
+        if event is None:
+            self._lost(line, notification)
+            return
+        destination = line.destination
+        uuid, head, body = destination.request(notification, event)
+        gates = (line.gate, self._all) if line.lane.mode is Mode.LIVE else (line.gate, self._all, self._draining)
+        for gate in gates:
+            gate.in_flight += 1
+        done = partial(self._attempted, line, notification, uuid, self._clock.now_ms(), gates)
+        line.cancels[notification] = self._sender.post(destination.endpoint, head, body, done)
+
+    def _attempted(  # noqa: PLR0917 - bound by `partial` at every attempt
+        self,
+        line: _Line,
+        notification: Notification,
+        uuid: str,
+        started_ms: int,
+        gates: tuple[_Gate, ...],
+        result: AttemptResult,
+    ) -> None:
+        for gate in gates:
+            gate.in_flight -= 1
+        line.cancels.pop(notification, None)
+        lane = line.lane
+        failed, refusals = lane.tries(notification)
+        refused = is_refusal(result)
+        verdict = after_attempt(
+            result,
+            failures=max(failed, lane.failures) + 1,
+            refusals=refusals + refused,
+            policy=self._policy,
+            jitter=self._random.random(),
+        )
+        attempt = Attempt(
+            subscription=lane.subscription,
+            position=notification.position,
+            topic=notification.topic,
+            uuid=uuid,
+            number=failed + 1,
+            address=line.destination.address,
+            started_ms=started_ms,
+            duration_us=int(result.duration_seconds * 1_000_000),
+            outcome=outcome_of(verdict),
+            failure=result.failure,
+            status=result.status,
+            detail=result.detail,
+            next_try_ms=(
+                self._clock.now_ms() + int(verdict.seconds * 1000) if isinstance(verdict, RetryAfter) else None
+            ),
+        )
+        self._ledger.record(attempt)
+        self._observe(line.destination, attempt, notification.event)
+        if not lane.closed:
+            lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
+            self._pump(line)
+        self._dirty.set()
+        for gate in gates:
+            if gate.waiting:
+                self._admit(gate)
+
+    def _lost(self, line: _Line, notification: Notification) -> None:
+        """The event is in no log any more: recorded, so that it does not vanish without a trace."""
+        attempt = Attempt(
+            subscription=line.lane.subscription,
+            position=notification.position,
+            topic=notification.topic,
+            uuid="",
+            number=line.lane.tries(notification)[0] + 1,
+            address=line.destination.address,
+            started_ms=self._clock.now_ms(),
+            duration_us=0,
+            outcome=AttemptOutcome.GIVEN_UP,
+            failure=FailureCode.CANCELLED,
+            detail="The event is no longer kept, so it can't be delivered.",
+        )
+        self._ledger.record(attempt)
+        self._observe(line.destination, attempt, None)
+        line.lane.finished(notification, GIVE_UP, self._clock.monotonic())
+        self._dirty.set()
+
+    def _admit(self, gate: _Gate) -> None:
+        """Give lines that waited for a place their turn, longest waiting first, each at most once."""
+        for _ in range(len(gate.waiting)):
+            if gate.is_full:
+                return
+            line = gate.waiting.popleft()
+            line.is_starved = False
+            if not line.lane.closed:
+                self._pump(line)
+
+    # Backlog
+
+    async def _read(self, line: _Line) -> None:
+        lane = line.lane
+        async with self._reads:
+            now = self._clock.monotonic
+            lane.load((), {}, 0, now(), complete=False)  # ask again: much may have happened while waiting for a turn
+            asked = lane.wants_rows(now())
+            if not asked or lane.closed:
+                return
+            lane.begin_read()
+            try:
+                if not await self.commit():
+                    raise Unavailable("the commit before a read of the backlog failed")
+                rows = await self._backlog.pending(lane.subscription, lane.cursor, asked)
+                wanted = lane.wanted(rows)
+                events = await self._event_log.get(self._partition, [row.position for row in wanted])
+            except Unavailable as problem:
+                lane.load((), {}, asked, now(), complete=False)
+                _log.warning("backlog.read_failed", subscription_id=lane.subscription, error=str(problem))
+                self._set_timer(line, now() + 1.0, now())
+                return
+            lane.load(rows, events, asked, now(), complete=True)
+        self._pump(line)
+
+    def _set_timer(self, line: _Line, at: float | None, now: float) -> None:
+        if at is None or at <= now:
+            return
+        if line.timer is not None:
+            if line.wake_at <= at and not line.timer.cancelled() and line.wake_at > now:
+                return
+            line.timer.cancel()
+        line.wake_at = at
+        line.timer = asyncio.get_running_loop().call_later(at - now, self._pump, line)
+
+    async def _purge(self, subscription: SubscriptionId) -> None:
+        await self.commit()
+        await self._backlog.purge(subscription)
+
+    # Commits
+
+    async def commit(self) -> bool:
+        """Commit what gathered, if anything did; whether all that had gathered is durable now."""
+        async with self._commit_lock:
+            batch = self._ledger.take()
+            if not len(batch) and batch.watermark == self._committed_watermark:
+                return True
+            try:
+                await self._backlog.commit(self._lease, batch.watermark, batch.attempts, batch.puts, batch.dones)
+            except Fenced as error:
+                self._on_fatal(error)
+                return False
+            except Unavailable as problem:
+                self._ledger.give_back(batch)
+                self._dirty.set()
+                _log.error("deliveries.commit_failed", error=str(problem), entries=len(batch))
+                return False
+            except asyncio.CancelledError:
+                # The commit may or may not happen: it is repeated, and repeating it changes nothing but history.
+                self._ledger.give_back(batch)
+                raise
+            self._committed_watermark = batch.watermark
+            for subscription, position, topic in batch.dones:
+                line = self._lines.get(subscription)
+                if line is not None:
+                    line.lane.committed(((position, topic),))
+            return True
+
+    async def _commit_when_dirty(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(self._limits.commit_every)
+            self._dirty.clear()
+            if not await self.commit():
+                await asyncio.sleep(1.0)
+
+    async def _sweep(self) -> None:
+        """Spill what is too old or too much, and forget lines that are idle."""
+        while True:
+            await asyncio.sleep(self._limits.sweep_every)
+            now = self._clock.monotonic()
+            since = self._ledger.settling.open_since()
+            if since is not None and now - since >= self._limits.settle_within:
+                for line in list(self._active.values()):
+                    if line.lane.spill_if_older(now - self._limits.settle_within):
+                        _log.info("lane.spilled", subscription_id=line.lane.subscription, reason="older than 2 s")
+                        self._pump(line)
+                self._dirty.set()
+            waiting = sum(line.lane.waiting_bytes for line in self._active.values())
+            if waiting > self._limits.memory_bytes:
+                self._relieve_memory(waiting)
+            for subscription, line in list(self._active.items()):
+                if line.lane.is_idle:
+                    del self._active[subscription]
+
+    def _relieve_memory(self, waiting: int) -> None:
+        for line in sorted(self._active.values(), key=lambda line: -line.lane.waiting_bytes):
+            if waiting <= self._limits.memory_bytes // 2:
+                return
+            if line.lane.mode is Mode.LIVE:
+                waiting -= line.lane.waiting_bytes
+                line.lane.spill()
+                self._pump(line)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_fatal(error)
