@@ -1,0 +1,1 @@
+"""What people test their integrations with; the top layer, beside the command line."""
