@@ -1,0 +1,88 @@
+"""Between records and rows. Most tables have the fields of one record as their columns; the two that don't are here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, RowMapping, Select, Table, insert, update
+
+from bellwire.model.identity import Session, TokenPair
+from bellwire.model.subscription import (
+    Blacklisting,
+    DisabledFilter,
+    FilterVersion,
+    Subscription,
+    WebhookDelivery,
+)
+
+R = TypeVar("R")
+Row = dict[str, Any]
+
+
+def columns(record: Any) -> Row:
+    """The fields of a record (any dataclass instance) as column values, nested records left as they are."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def fetch(connection: Connection, kind: type[R], statement: Select[Any]) -> list[R]:
+    """Run a query whose columns are the fields of `kind`."""
+    return [kind(**row) for row in connection.execute(statement).mappings()]
+
+
+def put(connection: Connection, table: Table, row: Row) -> None:
+    """Create the row, or replace the one with the same primary key, which keeps rows that refer to it.
+
+    In plain SQL rather than each database's own upsert; the writer is alone, so nobody comes between the two steps.
+    """
+    key = [column == row[column.name] for column in table.primary_key]
+    if connection.execute(update(table).where(*key).values(row)).rowcount == 0:
+        connection.execute(insert(table).values(row))
+
+
+def session_row(session: Session) -> Row:
+    """A session's columns: the token pair laid flat, and when nobody can use the session any more."""
+    row = columns(session)
+    tokens = row.pop("tokens")
+    row.update(columns(tokens))
+    row["ends_at"] = max(tokens.access_expires_at, tokens.refresh_expires_at or tokens.access_expires_at)
+    return row
+
+
+def session_from(row: RowMapping) -> Session:
+    values: Row = dict(row)
+    del values["ends_at"]
+    return Session(tokens=TokenPair(**{field.name: values.pop(field.name) for field in fields(TokenPair)}), **values)
+
+
+def subscription_row(subscription: Subscription) -> Row:
+    """A subscription's columns but for its filter versions, which are rows of their own."""
+    row = columns(subscription)
+    webhook: WebhookDelivery | None = row.pop("webhook")
+    blacklisting: Blacklisting | None = row.pop("blacklisting")
+    del row["versions"]
+    row.update(
+        address=webhook and webhook.address,
+        verification_token_sealed=webhook and webhook.verification_token_sealed,
+        signing_secret_sealed=webhook and webhook.signing_secret_sealed,
+        disabled_filters=[asdict(disabled) for disabled in subscription.disabled_filters],
+        blacklisted_at=blacklisting and blacklisting.at,
+        blacklisted_reason=blacklisting and blacklisting.reason,
+    )
+    return row
+
+
+def subscription_from(row: RowMapping, versions: tuple[FilterVersion, ...]) -> Subscription:
+    values: Row = dict(row)
+    address, token, signing = (
+        values.pop(name) for name in ("address", "verification_token_sealed", "signing_secret_sealed")
+    )
+    at, reason = values.pop("blacklisted_at"), values.pop("blacklisted_reason")
+    return Subscription(
+        webhook=address
+        and WebhookDelivery(address=address, verification_token_sealed=token, signing_secret_sealed=signing),
+        blacklisting=at and Blacklisting(at=at, reason=reason),
+        disabled_filters=tuple(DisabledFilter(**disabled) for disabled in values.pop("disabled_filters")),
+        versions=versions,
+        **values,
+    )
