@@ -13,6 +13,7 @@
     │   └── OAuthRefused          400 in the form of RFC 6749 section 5.2
     ├── ProtocolViolation         the remote peer broke its protocol
     ├── Unavailable               the operator: 503, with seconds to wait
+    │   ├── Overloaded            more is waiting than may; slow down
     │   └── Fenced                another process owns the partition now
     └── Misconfigured             the operator: every problem listed, each with its key
 
@@ -138,6 +139,10 @@ class Unavailable(BellwireError):
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Overloaded(Unavailable):
+    """More work is waiting already than may: the caller is asked to slow down, and nothing of its call was done."""
 
 
 class Fenced(Unavailable):

@@ -297,9 +297,10 @@ class Deliveries:
         if len(self._ledger) > self._limits.gathered:
             await self.commit()
 
-    def backlog_rows(self, subscription: SubscriptionId) -> int:
+    def is_owed(self, subscription: SubscriptionId) -> bool:
+        """Whether anything waits for the subscription, in memory, under way or in the backlog."""
         line = self._lines.get(subscription)
-        return line.lane.backlog_rows if line else 0
+        return line is not None and not line.lane.is_idle
 
     def figures(self) -> dict[str, float]:
         """Gauges for metrics."""

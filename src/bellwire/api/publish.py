@@ -1,0 +1,256 @@
+"""`POST /bellwire/v1/events`: one event, an array, or NDJSON of any length (design.md, Publishing).
+
+A plain Starlette endpoint: a typed route would cost four times as much. NDJSON is taken in as it arrives, in bounded
+memory: while one group of lines is being made durable, the next chunks gather in a short queue, and a full queue
+stops reading from the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bellwire.api.problems import refusal
+from bellwire.engine.publish import Publisher, Rejection, Submissions, Tally, repeatable_uuid
+from bellwire.errors import BellwireError, InvalidRequest, Overloaded, TooLarge, TooManyRequests, UnsupportedMedia
+from bellwire.model.event import Event
+from bellwire.model.identity import ApiKey
+
+PATH = "/bellwire/v1/events"
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_encode = msgspec.json.encode
+
+Authenticate = Callable[[Request], Awaitable[ApiKey]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishLimits:
+    """Sizes in bytes."""
+
+    event_bytes: int = 256 << 10
+    json_bytes: int = 16 << 20
+    """A JSON body, which is read whole."""
+    stream_bytes: int = 8 << 30
+    """An NDJSON body, which is not."""
+    group: int = 256
+    """Lines that are judged and made durable together."""
+
+    @property
+    def line_bytes(self) -> int:
+        """One line: the event, and what stands around its body."""
+        return self.event_bytes + (64 << 10)
+
+
+class _Lines:
+    """Cuts chunks into lines. A line over the limit is passed over and comes out as None."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._passing_over = False
+
+    def feed(self, chunk: bytes) -> list[bytes | None]:
+        *ends, rest = chunk.split(b"\n")
+        lines: list[bytes | None] = []
+        for end in ends:
+            if self._passing_over:
+                self._passing_over = False
+                lines.append(None)
+            elif self._rest:
+                lines.append(self._within(bytes(self._rest + end)))
+            else:
+                lines.append(self._within(end))
+            self._rest.clear()
+        if not self._passing_over:
+            self._rest += rest
+            if len(self._rest) > self._limit:
+                self._passing_over = True
+                self._rest.clear()
+        return lines
+
+    def end(self) -> list[bytes | None]:
+        """The last line, where it has no line feed."""
+        if self._passing_over:
+            return [None]
+        return [bytes(self._rest)] if self._rest else []
+
+    def _within(self, line: bytes) -> bytes | None:
+        return line if len(line) <= self._limit else None
+
+
+class _Publishing:
+    """One request: its key, its count of lines, and what became of them so far."""
+
+    def __init__(
+        self,
+        submissions: Submissions,
+        publisher: Publisher,
+        limits: PublishLimits,
+        key: ApiKey,
+        idempotency: str | None,
+    ) -> None:
+        self._submissions = submissions
+        self._publisher = publisher
+        self._limits = limits
+        self._key = key
+        self._idempotency = idempotency
+        self._index = 0
+        self.tally = Tally()
+
+    async def take(self, items: list[bytes | msgspec.Raw | None]) -> None:
+        """Judge some items and make those durable that are taken. An item of None is one that was too long."""
+        events: list[Event] = []
+        rejections: list[tuple[int, Rejection]] = []
+        for item in items:
+            index, self._index = self._index, self._index + 1
+            if item is None:
+                judged: Event | Rejection = Rejection("CMN-101", f"The line is over {self._limits.line_bytes} bytes")
+            else:
+                fallback = None
+                if self._idempotency is not None:
+                    fallback = repeatable_uuid(self._key, self._idempotency, index)
+                judged = self._submissions.read(item, self._key, fallback)
+            if type(judged) is Event:
+                events.append(judged)
+            elif type(judged) is Rejection:
+                rejections.append((index, judged))
+        await self._publisher.publish(events, self.tally)
+        for index, rejection in rejections:
+            self.tally.reject(index, rejection)
+
+    async def take_lines(self, chunks: AsyncIterator[bytes]) -> None:
+        """Take a stream of NDJSON; lines of blanks are not counted."""
+        lines = _Lines(self._limits.line_bytes)
+        queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(maxsize=4)
+        reader = asyncio.create_task(_read_into(queue, chunks, self._limits.stream_bytes))
+        group: list[bytes | msgspec.Raw | None] = []
+        try:
+            while True:
+                chunk = await queue.get()
+                if isinstance(chunk, BaseException):
+                    await self.take(group)
+                    raise chunk
+                found = lines.end() if chunk is None else lines.feed(chunk)
+                group += [line for line in found if line is None or line.strip()]
+                while len(group) >= self._limits.group:
+                    await self.take(group[: self._limits.group])
+                    del group[: self._limits.group]
+                if group and (chunk is None or queue.empty()):
+                    await self.take(group)
+                    group.clear()
+                if chunk is None:
+                    return
+        finally:
+            reader.cancel()
+
+
+async def _read_into(
+    queue: asyncio.Queue[bytes | BaseException | None], chunks: AsyncIterator[bytes], limit: int
+) -> None:
+    size = 0
+    try:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge("CMN-101", f"The body is over {limit} bytes; what came before was taken")
+            if chunk:
+                await queue.put(chunk)
+        await queue.put(None)
+    except (ClientDisconnect, BellwireError) as broken:
+        await queue.put(broken)
+
+
+def publish_route(
+    *, authenticate: Authenticate, submissions: Submissions, publisher: Publisher, limits: PublishLimits
+) -> Route:
+    """The route; errors are raised for `api/problems.py`, except where something was taken before."""
+
+    async def publish(request: Request) -> Response:
+        key = await authenticate(request)
+        idempotency = request.headers.get("idempotency-key")
+        if idempotency is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency):
+            raise InvalidRequest("CMN-407", "Idempotency-Key must be 1 to 255 visible ASCII characters")
+        publishing = _Publishing(submissions, publisher, limits, key, idempotency)
+        media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        try:
+            if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
+                await publishing.take_lines(request.stream())
+            elif media == "application/json":
+                await publishing.take(_items(await _whole_body(request, limits.json_bytes)))
+            else:
+                raise UnsupportedMedia(
+                    "CMN-104", f"Content-Type is {media}; send application/json or application/x-ndjson"
+                )
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody reads it; what was taken stays taken
+        except BellwireError as problem:
+            refused = _as_too_many(problem)
+            if not publishing.tally.processed:
+                raise refused from problem
+            answer = refusal(refused)
+            headers = {"Retry-After": answer.headers["Retry-After"]} if "Retry-After" in answer.headers else {}
+            content = msgspec.json.decode(answer.body, type=dict[str, object])
+            return _answer(answer.status_code, {**content, **_summary(publishing.tally)}, headers)
+        return _answer(202, _summary(publishing.tally), {})
+
+    return Route(PATH, publish, methods=["POST"])
+
+
+def _as_too_many(problem: BellwireError) -> BellwireError:
+    """A log that can't keep up is the publisher's to slow down for: 429; a disk that is full stays a 503."""
+    if isinstance(problem, Overloaded):
+        return TooManyRequests("CMN-310", str(problem), retry_after_seconds=problem.retry_after_seconds)
+    return problem
+
+
+def _items(body: bytes) -> list[bytes | msgspec.Raw | None]:
+    """The events of a JSON body: one object, or an array of them."""
+    start = body.lstrip()[:1]
+    if start != b"[":
+        if not start:
+            raise InvalidRequest("CMN-103", "The body is empty; send an event, an array of events, or NDJSON")
+        try:
+            return [msgspec.json.decode(body, type=msgspec.Raw)]
+        except (msgspec.DecodeError, RecursionError) as malformed:
+            raise InvalidRequest("CMN-103", f"The body is not valid JSON: {malformed}") from malformed
+    try:
+        return list(_decode_list(body))
+    except (msgspec.DecodeError, RecursionError) as malformed:
+        raise InvalidRequest("CMN-103", f"The body is not valid JSON: {malformed}") from malformed
+
+
+async def _whole_body(request: Request, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge("CMN-101", f"The body is over {limit} bytes; send large amounts as application/x-ndjson")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _summary(tally: Tally) -> dict[str, object]:
+    return {
+        "accepted": tally.accepted,
+        "duplicates": tally.duplicates,
+        "processed": tally.processed,
+        "rejectedCount": tally.rejected_count,
+        "rejected": [
+            {"index": index, "errorCode": rejection.code, "message": rejection.message}
+            for index, rejection in tally.rejected
+        ],
+    }
+
+
+def _answer(status: int, content: dict[str, object], headers: dict[str, str]) -> Response:
+    return Response(_encode(content), status, headers, media_type="application/json; charset=UTF-8")

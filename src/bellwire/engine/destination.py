@@ -1,0 +1,167 @@
+"""A webhook subscription as its deliveries see it: where notifications go, and how each is written.
+
+What is the same for all notifications of a subscription (request head, secrets, the envelope's fixed parts) is made once
+and kept. Also here: the delivery engine's side of `ports/delivery_control.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bellwire.delivery.lane import Notification
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
+from bellwire.engine.route import Announcements
+from bellwire.filters import EventFilter, parse_filter, rows_with_stated
+from bellwire.model.event import Event, Rows
+from bellwire.model.ids import LOG_START, Position, SubscriptionId
+from bellwire.model.subscription import Subscription, SubscriptionStatus
+from bellwire.model.webhook import Endpoint
+from bellwire.ports.clock import Clock
+from bellwire.ports.delivery_control import Subscriber
+from bellwire.ports.identity import Installation
+from bellwire.wire.webhook.address import parse_address
+from bellwire.wire.webhook.request import request_head
+from bellwire.wire.webhook.signature import signature_headers, signing_key
+
+
+class Rendering:
+    """What all destinations share to write notifications."""
+
+    def __init__(
+        self, *, announcements: Announcements, installation: Installation, clock: Clock, user_agent: str
+    ) -> None:
+        self.envelopes = Envelopes()
+        self.announcements = announcements
+        self.installation = installation
+        self.clock = clock
+        self.user_agent = user_agent
+
+
+class WebhookDestination:
+    """Implements `engine.deliver.Destination` for one subscription."""
+
+    __slots__ = ("_envelopes", "_filters", "_head", "_rendering", "_signing_key", "_subscriber", "address", "endpoint")
+
+    def __init__(self, subscriber: Subscriber, rendering: Rendering) -> None:
+        webhook = subscriber.subscription.webhook
+        assert webhook is not None
+        unseal = rendering.installation.unseal
+        token = webhook.verification_token_sealed
+        secret = webhook.signing_secret_sealed
+        self._subscriber = subscriber
+        self._rendering = rendering
+        self.address = webhook.address
+        self.endpoint: Endpoint = parse_address(webhook.address)
+        self._head = request_head(
+            self.endpoint,
+            user_agent=rendering.user_agent,
+            verification_token=None if token is None else unseal(token),
+        )
+        self._signing_key = None if secret is None else signing_key(unseal(secret))
+        self._envelopes: dict[tuple[int, int], FilterEnvelope] = {}
+        self._filters: dict[int, tuple[EventFilter, ...]] = {}
+
+    @property
+    def id(self) -> SubscriptionId:
+        return self._subscriber.id
+
+    def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
+        """The notification's uuid, the request's head and its body."""
+        place = (notification.filter_version, notification.filter_index)
+        envelope = self._envelopes.get(place)
+        if envelope is None:
+            envelope = self._envelopes[place] = self._make_envelope(*place)
+        uuid = event.uuid
+        if notification.topic != event.topic and self._came_on_an_earlier_topic(notification, event):
+            uuid = derived_uuid(uuid, notification.topic)
+        body = self._rendering.envelopes.render(envelope, notification.position, event, uuid)
+        head = self._head
+        if self._signing_key is not None:
+            seconds = self._rendering.clock.now_ms() // 1000
+            head += signature_headers(self._signing_key, uuid, seconds, body)
+        return uuid, head, body
+
+    def _filters_of(self, version: int) -> tuple[EventFilter, ...]:
+        filters = self._filters.get(version)
+        if filters is None:
+            subscription = self._subscriber.subscription
+            texts = next(known.filters for known in subscription.versions if known.version == version)
+            filters = self._filters[version] = parsed_filters(subscription, texts)
+        return filters
+
+    def _make_envelope(self, version: int, index: int) -> FilterEnvelope:
+        subscription = self._subscriber.subscription
+        event_filter = self._filters_of(version)[index]
+        return filter_envelope(
+            subscription.id, subscription.owner_id, event_filter.text, event_filter.family, event_filter.projections
+        )
+
+    def _came_on_an_earlier_topic(self, notification: Notification, event: Event) -> bool:
+        """Whether this subscription gets the event on a topic before the notification's, under its own uuid."""
+        filters = self._filters_of(notification.filter_version)
+        if len(filters) == 1:
+            return False
+        announcements = self._rendering.announcements
+        rows = rows_with_stated(announcements.facts(event).rows, event.stated)
+        for topic, key in announcements.topics(event):
+            if topic == notification.topic:
+                return False
+            if any(other.key == key and _matches(other, rows) for other in filters):
+                return True
+        return False
+
+
+def _matches(event_filter: EventFilter, rows: Rows) -> bool:
+    return any(
+        all(name not in row or not set(values).isdisjoint(row[name]) for name, values in event_filter.predicates)
+        for row in rows
+    )
+
+
+def parsed_filters(subscription: Subscription, texts: Sequence[str]) -> tuple[EventFilter, ...]:
+    """A subscription's stored filters, parsed."""
+    return tuple(
+        parse_filter(
+            text,
+            account=subscription.account_id,
+            extension=subscription.owner_id,
+            api=subscription.api,
+            subscription=subscription.id,
+        )
+        for text in texts
+    )
+
+
+class Desk:
+    """Implements `ports.delivery_control.DeliveryControl` on top of the deliveries."""
+
+    def __init__(self, deliveries: Deliveries, rendering: Rendering) -> None:
+        self._deliveries = deliveries
+        self._rendering = rendering
+
+    def opened(self, subscriber: Subscriber) -> None:
+        self._open(subscriber, held=True)
+
+    def restored(self, subscriber: Subscriber) -> None:
+        """A subscription that was stored before this process began."""
+        self._open(subscriber, held=subscriber.subscription.status is SubscriptionStatus.BLACKLISTED)
+
+    def released(self, subscription: SubscriptionId) -> None:
+        self._deliveries.release(subscription)
+
+    def refiltered(self, subscription: SubscriptionId) -> None:
+        """Nothing to do: notifications name their version, and versions are numbered anew."""
+
+    def closed(self, subscription: SubscriptionId) -> None:
+        self._deliveries.close(subscription)
+
+    def reactivate(self, subscription: SubscriptionId) -> None:
+        self._deliveries.release(subscription)
+
+    def oldest_pending(self, subscription: SubscriptionId) -> Position | None:
+        return LOG_START if self._deliveries.is_owed(subscription) else None
+
+    def _open(self, subscriber: Subscriber, *, held: bool) -> None:
+        if subscriber.subscription.webhook is not None:
+            self._deliveries.open(WebhookDestination(subscriber, self._rendering), held=held)

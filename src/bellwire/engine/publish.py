@@ -1,0 +1,244 @@
+"""Publishing: what a producer hands over becomes a valid event and then a durable one.
+
+`Submissions` turns bytes into an event or a rejection, and is the one place where a published event is judged;
+`Publisher` appends events to the log in order and says what became of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid as uuids
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from bellwire.engine.fairness import Unrouted
+from bellwire.errors import InvalidRequest
+from bellwire.families.declaration import EventFamily
+from bellwire.filters import ResolvedTopic, parse_topic
+from bellwire.model.event import Event, Facts
+from bellwire.model.identity import ApiKey
+from bellwire.model.ids import AccountId, ExtensionId, Partition
+from bellwire.ports.clock import Clock
+from bellwire.ports.event_log import Appended, EventLog
+
+_UUID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAX_AUDIENCE = 10_000
+_EARLIEST_MS = 0
+_LATEST_MS = 253_402_300_799_999
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why one of the submitted events was not taken."""
+
+    code: str
+    message: str
+
+
+class _Submission(msgspec.Struct, forbid_unknown_fields=True):
+    """One event as a producer writes it. The fields of an envelope that Bellwire fills in by itself may be there,
+    so that a recorded notification can be published as it is."""
+
+    event: str
+    body: msgspec.Raw
+    uuid: str | None = None
+    timestamp: str | None = None
+    accountId: str | None = None  # noqa: N815 - the wire's name
+    audience: list[str] | None = None
+    subscriptionId: str | None = None  # noqa: N815 - the wire's name
+    ownerId: str | None = None  # noqa: N815 - the wire's name
+
+
+_decode_submission = msgspec.json.Decoder(_Submission).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Submissions:
+    """Judges what is submitted. Pure but for the clock; keeps parsed topics, since they recur."""
+
+    def __init__(self, *, clock: Clock, max_event_bytes: int) -> None:
+        self._clock = clock
+        self._max_event_bytes = max_event_bytes
+        self._topic = lru_cache(maxsize=65_536)(_resolve)
+        self._validators: dict[str, TypeAdapter[Any]] = {}
+
+    def read(self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None) -> Event | Rejection:
+        """One submitted event, or why it is rejected.
+
+        Args:
+            item: the JSON object's bytes.
+            key: the publisher's.
+            fallback_uuid: for an event without uuid, one that a repeated request would choose again.
+        """
+        try:
+            return self._read(item, key, fallback_uuid)
+        except InvalidRequest as refused:
+            return Rejection(refused.code, refused.message)
+        except msgspec.ValidationError as mismatch:
+            return Rejection("CMN-101", f"The event has another form than expected: {mismatch}")
+        except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
+            return Rejection("CMN-103", f"The event is not valid JSON: {malformed}")
+        except RecursionError:
+            return Rejection("CMN-103", "The event is nested too deeply")
+
+    def _read(self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None) -> Event | Rejection:
+        submission = _decode_submission(item)
+        raw = bytes(submission.body)
+        if len(raw) > self._max_event_bytes:
+            return _bad("body", f"has {len(raw)} bytes; at most {self._max_event_bytes} are allowed")
+        stated_account = submission.accountId
+        if stated_account is not None and not _ID.fullmatch(stated_account):
+            return _bad("accountId", "is not an account id")
+        topic = self._topic(submission.event, stated_account or key.account_id or key.default_account_id)
+        if isinstance(topic, Rejection):
+            return topic
+        account = topic.account
+        if account is None:
+            return _bad("accountId", "is needed: neither the event's path nor the publisher key says it")
+        if stated_account is not None and stated_account != account:
+            return _bad("accountId", f"is {stated_account}, but the event's path says {account}")
+        if key.account_id is not None and key.account_id != account:
+            return Rejection("CMN-401", f"event: the publisher key is for account {key.account_id}, not {account}")
+        family = topic.family
+        body = _decode_object(raw)
+        if (problem := self._judge_body(family, body)) is not None:
+            return problem
+        uuid, chosen = submission.uuid, True
+        if uuid is None:
+            uuid, chosen = (fallback_uuid, True) if fallback_uuid is not None else (str(uuids.uuid4()), False)
+        elif not _UUID.fullmatch(uuid):
+            return _bad("uuid", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        audience = None
+        if submission.audience is not None:
+            if len(submission.audience) > _MAX_AUDIENCE or not all(map(_ID.fullmatch, submission.audience)):
+                return _bad("audience", f"must be a list of at most {_MAX_AUDIENCE} extension ids")
+            audience = tuple(map(ExtensionId, submission.audience))
+        timestamp_ms = self._clock.now_ms()
+        if submission.timestamp is not None:
+            parsed = _parse_time(submission.timestamp)
+            if parsed is None:
+                return _bad("timestamp", "is not an ISO 8601 date-time")
+            timestamp_ms = parsed
+        return Event(
+            account=account,
+            uuid=uuid,
+            chosen=chosen,
+            topic=topic.topic,
+            timestamp_ms=timestamp_ms,
+            body=raw,
+            audience=audience,
+            stated=topic.stated,
+            facts=Facts(family.rows(body), family.ordering_key(topic.values, body)),
+        )
+
+    def _judge_body(self, family: EventFamily, body: Mapping[str, Any]) -> Rejection | None:
+        validator = self._validators.get(family.name)
+        if validator is None:
+            validator = self._validators[family.name] = TypeAdapter(family.body)
+        try:
+            validator.validate_python(body)
+        except ValidationError as errors:
+            first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
+            place = ".".join(["body", *map(str, first["loc"])])
+            more = errors.error_count() - 1
+            rest = f" (and {more} more)" if more else ""
+            return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
+        return None
+
+
+def _resolve(event: str, account: str | None) -> ResolvedTopic | Rejection:
+    """A topic, resolved; its refusal is kept too, since a broken producer repeats itself."""
+    try:
+        topic = parse_topic(event, account=AccountId(account) if account else None)
+    except InvalidRequest as refused:
+        return Rejection(refused.code, refused.message)
+    if not topic.family.publishable:
+        return Rejection("CMN-101", f"event: only Bellwire itself announces {topic.family.name} events")
+    return topic
+
+
+def _bad(field: str, what: str) -> Rejection:
+    return Rejection("CMN-101", f"{field} {what}")
+
+
+def _parse_time(text: str) -> int | None:
+    """Milliseconds since the epoch of an ISO 8601 date-time; without offset it is UTC (wire contract, 2.7)."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        milliseconds = int(moment.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        return None
+    return milliseconds if _EARLIEST_MS <= milliseconds <= _LATEST_MS else None
+
+
+def repeatable_uuid(key: ApiKey, idempotency_key: str, ordinal: int) -> str:
+    """The uuid of an event that has none, where the request has an `Idempotency-Key`: the same at each repetition."""
+    return hashlib.sha256(f"{key.id}\0{idempotency_key}\0{ordinal}".encode()).hexdigest()[:40]
+
+
+class Tally(msgspec.Struct):
+    """What became of the events of one request. `rejected` lists the first ones, each with its 0-based index."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected_count: int = 0
+    rejected: list[tuple[int, Rejection]] = msgspec.field(default_factory=list)
+
+    def reject(self, index: int, rejection: Rejection, *, listed: int = 100) -> None:
+        self.rejected_count += 1
+        if len(self.rejected) < listed:
+            self.rejected.append((index, rejection))
+
+    @property
+    def processed(self) -> int:
+        return self.accepted + self.duplicates + self.rejected_count
+
+
+class Publisher:
+    """Appends events to the log and counts what became of them."""
+
+    def __init__(self, *, log: EventLog, partition: Partition, unrouted: Unrouted) -> None:
+        self._log = log
+        self._partition = partition
+        self._unrouted = unrouted
+
+    async def publish(self, events: Sequence[Event], tally: Tally | None = None) -> Tally:
+        """Make the events durable, in order; returns when they are.
+
+        Waits while an account of theirs has too many unrouted events.
+
+        Raises:
+            Unavailable: the log can't take them now; none of them was logged.
+        """
+        tally = tally if tally is not None else Tally()
+        if not events:
+            return tally
+        accounts = Counter(event.account for event in events)
+        for account, count in accounts.items():
+            await self._unrouted.room(account)
+            self._unrouted.published(account, count)  # before the log has them: the router may be quicker than we are
+        try:
+            answers = await self._log.append(self._partition, events)
+        except BaseException:
+            for account, count in accounts.items():
+                self._unrouted.withdrawn(account, count)
+            raise
+        for event, answer in zip(events, answers, strict=True):
+            if type(answer) is Appended:
+                tally.accepted += 1
+            else:
+                tally.duplicates += 1
+                self._unrouted.withdrawn(event.account, 1)
+        return tally

@@ -1,0 +1,121 @@
+"""Routing: reads the log in order, finds who wants each event, and hands the matches to the deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from bellwire.delivery.lane import Notification
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.fairness import Unrouted
+from bellwire.engine.subscribers import Match, Subscribers
+from bellwire.families import REGISTRY
+from bellwire.families.registry import TemplateMatch
+from bellwire.filters import rows_with_stated
+from bellwire.model.event import Event, Facts, LoggedEvent
+from bellwire.model.ids import Partition, Position
+from bellwire.ports.clock import Clock
+from bellwire.ports.event_log import EventLog
+from bellwire.ports.identity import Directory
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Announcements:
+    """Where an event is announced: its topics with their index keys, and the facts to match by."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._match = lru_cache(maxsize=65_536)(REGISTRY.match)
+
+    def template(self, event: Event) -> TemplateMatch:
+        match = self._match(event.topic)
+        assert match is not None, f"the log holds an event on an unknown topic: {event.topic}"
+        return match
+
+    def topics(self, event: Event) -> list[tuple[str, str]]:
+        """(topic, index key) of each topic, the published one first."""
+        match = self.template(event)
+        return REGISTRY.topics_with_keys(match, event.account, self._directory)
+
+    def facts(self, event: Event) -> Facts:
+        """The facts the event came with, or else read from its body again."""
+        if event.facts is not None:
+            return event.facts
+        match = self.template(event)
+        body = _decode_object(event.body)
+        return Facts(match.family.rows(body), match.family.ordering_key(match.values, body))
+
+
+class Router:
+    """One partition's reader. Runs until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        partition: Partition,
+        log: EventLog,
+        announcements: Announcements,
+        subscribers: Subscribers,
+        deliveries: Deliveries,
+        unrouted: Unrouted,
+        clock: Clock,
+        on_routed: Callable[[Event, int], None],
+        read_bytes: int = 4 << 20,
+        turn: int = 128,
+    ) -> None:
+        self._partition = partition
+        self._log = log
+        self._announcements = announcements
+        self._subscribers = subscribers
+        self._deliveries = deliveries
+        self._unrouted = unrouted
+        self._clock = clock
+        self._on_routed = on_routed
+        self._read_bytes = read_bytes
+        self._turn = turn
+
+    async def run(self, after: Position) -> None:
+        """Route everything after a position, for ever."""
+        while True:
+            events = await self._log.read(self._partition, after, self._read_bytes)
+            for start in range(0, len(events), self._turn):
+                for logged in events[start : start + self._turn]:
+                    self.route(logged)
+                after = self._deliveries.settling.routed
+                self._deliveries.wake()
+                await self._deliveries.room()
+                await asyncio.sleep(0)
+
+    def route(self, logged: LoggedEvent) -> None:
+        """Match one event and offer what matched. One step of the event loop: nothing interleaves."""
+        position, event = logged.position, logged.event
+        facts = self._announcements.facts(event)
+        rows = rows_with_stated(facts.rows, event.stated) if event.stated else facts.rows
+        deliveries = self._deliveries
+        found: list[tuple[str, Match]] = [
+            (topic, match)
+            for topic, key in self._announcements.topics(event)
+            for match in self._subscribers.matches(key, rows, position, event.audience)
+            if not deliveries.was_settled(match.subscriber.id, position, topic)
+        ]
+        now = self._clock.monotonic()
+        deliveries.settling.route(position, len(found), now)
+        for topic, match in found:
+            notification = Notification(
+                position,
+                topic,
+                facts.ordering_key,
+                match.filter_version,
+                match.filter_index,
+                event,
+                len(event.body),
+                now,
+            )
+            deliveries.offer(match.subscriber.id, notification)
+        self._unrouted.routed(event.account)
+        self._on_routed(event, len(found))
