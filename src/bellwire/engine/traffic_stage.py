@@ -1,4 +1,4 @@
-"""What the stories of demo traffic are played on: who is there, what time it is, chance, fresh ids, and shared bodies."""
+"""What the stories of demo traffic are played on: who is there, what time it is, chance, fresh ids, shared bodies."""
 
 from __future__ import annotations
 
