@@ -1,0 +1,62 @@
+"""`/bellwire/v1/health`, `/bellwire/v1/ready` and `/metrics`: for supervisors and Prometheus, without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from bellwire.api.problems import documented
+from bellwire.errors import Unavailable
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(BaseModel):
+    """The process is up."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(BaseModel):
+    """Events are taken and delivered."""
+
+    status: Literal["ready"] = "ready"
+    logHead: int  # noqa: N815 - the wire's name
+    """The last durable position of the event log."""
+    routed: int
+    """The last position that was matched."""
+    watermark: int
+    """The position up to which every notification is settled."""
+
+
+def health_routes(
+    *, version: str, readiness: Callable[[], Readiness | None], render_metrics: Callable[[], bytes]
+) -> APIRouter:
+    """`readiness` answers None while the server starts or stops, or after a fatal error."""
+    router = APIRouter(tags=["Operation"])
+
+    @router.get("/bellwire/v1/health", summary="Is the process up?")
+    async def health() -> Health:
+        return Health(version=version)
+
+    @router.get("/bellwire/v1/ready", summary="Are events taken and delivered?", responses=documented(503))
+    async def ready() -> Readiness:
+        found = readiness()
+        if found is None:
+            raise Unavailable("Bellwire is starting, stopping or broken; see its log", retry_after_seconds=1)
+        return found
+
+    @router.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def metrics() -> Response:
+        return Response(render_metrics(), media_type=METRICS_TYPE)
+
+    return router
