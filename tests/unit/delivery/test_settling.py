@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,13 +33,13 @@ def test_the_watermark_waits_below_the_oldest_open_position() -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=40), st.randoms())
-def test_it_agrees_with_a_count_of_everything(counts: list[int], random: object) -> None:
+def test_it_agrees_with_a_count_of_everything(counts: list[int], random: Random) -> None:
     settling = Settling(LOG_START)
     left = Counter({Position(n + 1): count for n, count in enumerate(counts)})
     for position, count in enumerate(counts, 1):
         settling.route(Position(position), count, 0.0)
     work = [position for position, count in left.items() for _ in range(count)]
-    random.shuffle(work)  # type: ignore[attr-defined] - hypothesis hands out random.Random as an object
+    random.shuffle(work)
     for position in work:
         settling.settle(position)
         left[position] -= 1
