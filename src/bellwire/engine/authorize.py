@@ -104,7 +104,7 @@ class Authorization:
 
     async def _refresh(self, application: Application, form: Mapping[str, str], admit: Admit) -> GrantedTokens:
         refresh_token = _required(form, "refresh_token")
-        session = await self._sessions.owner_of_refresh(refresh_token)
+        session = await self._sessions.owner_of(refresh_token)
         owned = session is not None and session.client_id == application.client_id
         admit(application, session.extension_id if session is not None and owned else None)
         asked = form.get("refresh_token_ttl")
@@ -185,21 +185,21 @@ class Authorization:
     def _page(self, application: Application, request: AuthorizationRequest) -> LoginPage:
         return LoginPage(application=application, request=request, login_state=self._codes.seal_for_login(request))
 
-    async def revoke(self, form: Mapping[str, str], token: str | None, authorization: str | None) -> Application:
+    async def revoke(self, form: Mapping[str, str], token: str | None, authorization: str | None, admit: Admit) -> None:
         """End the session of an access or refresh token; a token that is unknown here is no error (RFC 7009).
 
         Args:
             token: the token of the query, used when the form has none.
-
-        Returns:
-            the application that asked.
         """
         application = authenticate_client(self._directory, client_credentials(authorization, form))
         shown = form.get("token", token)
         if shown is None:
             raise _missing("token")
-        await self._sessions.end_by_token(shown, application)
-        return application
+        owner = await self._sessions.owner_of(shown)
+        owned = owner is not None and owner.client_id == application.client_id
+        admit(application, owner.extension_id if owner is not None and owned else None)
+        if owner is not None and owned:
+            await self._sessions.end(owner.id)
 
 
 def _grant(form: Mapping[str, str]) -> Grant:

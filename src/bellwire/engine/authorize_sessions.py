@@ -118,9 +118,10 @@ class Sessions:
             await self._store.save_session(session)
         return _granted(session, access, refresh, now)
 
-    async def owner_of_refresh(self, refresh_token: str) -> Session | None:
-        """Whose refresh token this is, present or just replaced. Decides nothing about its worth."""
-        return await self._store.session_by_refresh(hash_secret(refresh_token))
+    async def owner_of(self, token: str) -> Session | None:
+        """Whose access or refresh token this is, present or just replaced. Decides nothing about its worth."""
+        token_hash = hash_secret(token)
+        return await self._store.session_by_refresh(token_hash) or await self._store.session_by_access(token_hash)
 
     async def refresh(
         self,
@@ -238,18 +239,11 @@ class Sessions:
             live.session = used
             await self._store.save_session(used)
 
-    async def end_by_token(self, token: str, application: Application) -> bool:
-        """End the session that has this access or refresh token; False when this application has none such."""
-        token_hash = hash_secret(token)
+    async def end(self, session: SessionId) -> None:
+        """End a session, all its tokens at once."""
         async with self._changing:
-            session = await self._store.session_by_access(token_hash) or await self._store.session_by_refresh(
-                token_hash
-            )
-            if session is None or session.client_id != application.client_id:
-                return False
-            await self._store.remove_session(session.id)
-            self._forget(session.id)
-            return True
+            await self._store.remove_session(session)
+            self._forget(session)
 
     async def sweep(self, limit: int = 1000) -> int:
         """Remove sessions and codes that nobody can use any more; to be called now and then. Returns how many."""
