@@ -96,6 +96,11 @@ async def test_a_memo_can_be_read_after_the_server_stopped(tmp_path: Path) -> No
 
 
 def test_reading_a_memo_makes_no_data_directory(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=FILE_NAME):
-        read_memo(tmp_path / "none", "demo")
+    assert read_memo(tmp_path / "none", "demo") is None
     assert not (tmp_path / "none").exists()
+
+
+def test_reading_a_memo_of_a_broken_database_says_so(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"not a database at all" * 100)
+    with pytest.raises(Misconfigured, match=FILE_NAME):
+        read_memo(tmp_path, "demo")

@@ -92,12 +92,17 @@ class SqlInstallation:
 
 
 def read_memo(data_dir: Path, name: str) -> str | None:
-    """A memo of a data directory, read from outside: it may be in use by a running server, and nothing is written.
+    """A memo of a data directory, read from outside: a server may be running on it, and nothing is written.
+
+    Returns:
+        None, too, where the directory has no records yet.
 
     Raises:
-        Misconfigured: there is no readable records database, or its key is missing.
+        Misconfigured: the records or their key can't be read.
     """
     path = data_dir / FILE_NAME
+    if not path.exists():
+        return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             row = connection.execute("SELECT text_sealed FROM memo WHERE name = ?", (name,)).fetchone()

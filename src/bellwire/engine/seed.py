@@ -1,0 +1,229 @@
+"""The demo account of `bellwire dev`: one company, its people, applications and keys, made once for a data directory.
+
+Every record has a fixed id and is saved whole, and the credentials are noted last (sealed, `DEMO_MEMO`). So a start
+that was interrupted is made good by the next, and a later start finds the note and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from bellwire.engine.authorize_jwts import UserJwts
+from bellwire.engine.provision_api_keys import new_api_key
+from bellwire.engine.secrets import hash_password, hash_secret, new_secret
+from bellwire.engine.seed_company import (
+    A2P_NUMBER,
+    ACCOUNT,
+    ADMINISTRATOR,
+    DEVICES,
+    NUMBERS,
+    OTHER_USER,
+    PEOPLE,
+    TOLL_FREE_NUMBER,
+    extensions,
+)
+from bellwire.model.identity import ApiKey, Application, Grant, KeyKind, UserLogin
+from bellwire.model.ids import ClientId, ExtensionId
+from bellwire.model.permission import Permission
+from bellwire.ports.clock import Clock
+from bellwire.ports.identity import CredentialStore, DirectoryWriter, Installation
+
+DEMO_MEMO = "demo credentials"
+REDIRECT_URI = "http://localhost:8080/callback"
+GENEROUS_FACTOR = 1000.0
+"""Times the documented rate limits, for the applications that are not about limits."""
+
+_FULL, _LIMITED, _PUBLIC = (
+    ClientId("bellwire-demo"),
+    ClientId("bellwire-demo-limited"),
+    ClientId("bellwire-demo-public"),
+)
+_LIMITED_PERMISSIONS = frozenset({Permission.READ_ACCOUNTS, Permission.READ_PRESENCE})
+_PASSWORD_BYTES = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoUser:
+    """One who can log in with the demo password."""
+
+    extension_id: ExtensionId
+    extension_number: str
+    name: str
+    user_name: str
+    direct_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoCredentials:
+    """All that one needs to use the demo account; the same for a data directory, always."""
+
+    account_id: str
+    extension_id: str
+    """The JWTs' user, an account administrator."""
+    other_extension_id: str
+    """An ordinary user."""
+    client_id: str
+    client_secret: str
+    jwt: str
+    limited_client_id: str
+    limited_client_secret: str
+    limited_jwt: str
+    public_client_id: str
+    redirect_uri: str
+    publisher_key: str
+    admin_key: str
+    a2p_number: str
+    toll_free_number: str
+    password: str
+    """Every demo user's."""
+    users: tuple[DemoUser, ...]
+
+    def env(self, server_url: str) -> Mapping[str, str]:
+        """The variables that `bellwire env` prints, in its order."""
+        return {
+            "RC_SERVER_URL": server_url,
+            "RC_APP_CLIENT_ID": self.client_id,
+            "RC_APP_CLIENT_SECRET": self.client_secret,
+            "RC_USER_JWT": self.jwt,
+            "RINGCENTRAL_SERVER_URL": server_url,
+            "RINGCENTRAL_CLIENT_ID": self.client_id,
+            "RINGCENTRAL_CLIENT_SECRET": self.client_secret,
+            "RINGCENTRAL_JWT_TOKEN": self.jwt,
+            "BELLWIRE_PUBLISHER_KEY": self.publisher_key,
+            "BELLWIRE_ADMIN_KEY": self.admin_key,
+            "BELLWIRE_ACCOUNT_ID": self.account_id,
+            "BELLWIRE_EXTENSION_ID": self.extension_id,
+            "BELLWIRE_OTHER_EXTENSION_ID": self.other_extension_id,
+            "BELLWIRE_A2P_NUMBER": self.a2p_number,
+            "BELLWIRE_LIMITED_CLIENT_ID": self.limited_client_id,
+            "BELLWIRE_LIMITED_CLIENT_SECRET": self.limited_client_secret,
+            "BELLWIRE_LIMITED_JWT": self.limited_jwt,
+        }
+
+
+def demo_credentials_from(memo: str | None) -> DemoCredentials | None:
+    """What the note `DEMO_MEMO` says; None where there is none."""
+    return None if memo is None else msgspec.json.decode(memo, type=DemoCredentials)
+
+
+async def seed_demo(
+    *, writer: DirectoryWriter, credentials: CredentialStore, installation: Installation, clock: Clock
+) -> DemoCredentials:
+    """The credentials of the demo account, which is made if this data directory has none yet."""
+    earlier = demo_credentials_from(await installation.memo(DEMO_MEMO))
+    if earlier is not None:
+        return earlier
+    await _make_company(writer)
+    full_secret, limited_secret = await _make_applications(writer)
+    password = await _make_logins(credentials)
+    jwts = UserJwts(credentials=credentials, installation=installation, clock=clock)
+    made = DemoCredentials(
+        account_id=ACCOUNT.id,
+        extension_id=ADMINISTRATOR,
+        other_extension_id=OTHER_USER,
+        client_id=_FULL,
+        client_secret=full_secret,
+        jwt=await _make_jwt(credentials, jwts, _FULL, "Demo"),
+        limited_client_id=_LIMITED,
+        limited_client_secret=limited_secret,
+        limited_jwt=await _make_jwt(credentials, jwts, _LIMITED, "Limited demo"),
+        public_client_id=_PUBLIC,
+        redirect_uri=REDIRECT_URI,
+        publisher_key=await _make_key(credentials, clock, KeyKind.PUBLISHER),
+        admin_key=await _make_key(credentials, clock, KeyKind.ADMIN),
+        a2p_number=A2P_NUMBER,
+        toll_free_number=TOLL_FREE_NUMBER,
+        password=password,
+        users=tuple(
+            DemoUser(
+                extension_id=person.extension_id,
+                extension_number=person.extension_number,
+                name=f"{person.first_name} {person.last_name}",
+                user_name=person.user_name,
+                direct_number=person.direct_number,
+            )
+            for person in PEOPLE
+        ),
+    )
+    await installation.set_memo(DEMO_MEMO, msgspec.json.encode(made).decode())
+    return made
+
+
+async def _make_company(writer: DirectoryWriter) -> None:
+    await writer.save_account(ACCOUNT)
+    for extension in extensions():
+        await writer.save_extension(extension)
+    for number in NUMBERS:
+        await writer.save_number(number)
+    for device in DEVICES:
+        await writer.save_device(device)
+
+
+async def _make_applications(writer: DirectoryWriter) -> tuple[str, str]:
+    """Three applications; returns the secrets of the full and the limited one."""
+    full_secret, limited_secret = new_secret(), new_secret()
+    for application in (
+        Application(
+            client_id=_FULL,
+            name="Demo application",
+            secret_hash=hash_secret(full_secret),
+            permissions=frozenset(Permission),
+            redirect_uris=(REDIRECT_URI,),
+            rate_limit_factor=GENEROUS_FACTOR,
+        ),
+        Application(
+            client_id=_LIMITED,
+            name="Limited demo application",
+            secret_hash=hash_secret(limited_secret),
+            permissions=_LIMITED_PERMISSIONS,
+            redirect_uris=(REDIRECT_URI,),
+        ),
+        Application(
+            client_id=_PUBLIC,
+            name="Public demo application",
+            secret_hash=None,
+            permissions=frozenset(Permission),
+            grants=frozenset({Grant.AUTHORIZATION_CODE, Grant.REFRESH_TOKEN}),
+            redirect_uris=(REDIRECT_URI,),
+            rate_limit_factor=GENEROUS_FACTOR,
+        ),
+    ):
+        await writer.save_application(application)
+    return full_secret, limited_secret
+
+
+async def _make_logins(credentials: CredentialStore) -> str:
+    """All users have one password, hashed once: a dozen hashes would take most of a second from the first start."""
+    password = new_secret(_PASSWORD_BYTES)
+    password_hash = await asyncio.to_thread(hash_password, password)
+    for person in PEOPLE:
+        await credentials.save_login(
+            UserLogin(extension_id=person.extension_id, user_name=person.user_name, password_hash=password_hash)
+        )
+    return password
+
+
+async def _make_jwt(credentials: CredentialStore, jwts: UserJwts, client: ClientId, label: str) -> str:
+    token, credential = jwts.mint_jwt(ADMINISTRATOR, client_ids=(client,), label=label)
+    await credentials.save_jwt(credential)
+    return token
+
+
+async def _make_key(credentials: CredentialStore, clock: Clock, kind: KeyKind) -> str:
+    key = new_api_key(kind)
+    await credentials.save_key(
+        ApiKey(
+            id=f"demo-{kind.value}",
+            kind=kind,
+            label=f"Demo {kind.value} key",
+            key_hash=hash_secret(key),
+            account_id=None,
+            default_account_id=ACCOUNT.id if kind is KeyKind.PUBLISHER else None,
+            created_at=clock.now(),
+        )
+    )
+    return key
