@@ -47,9 +47,12 @@ class QueryParameter:
     implies: tuple[str, ...] = ()
     """Projections that this projection switches on, too."""
     minimum: int | None = None
+    is_compared: bool = True
+    """For predicates. False: it is part of every event of the template, whatever its body says, so that there is
+    nothing to compare (`usageType` of the Contact Center)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Template:
     """One path that a family's events are announced on.
 
@@ -96,15 +99,18 @@ def no_rows(_body: Mapping[str, Any]) -> Rows:
     return ({},)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EventFamily:
-    """One kind of event.
+    """One kind of event. Families and templates are compared by identity: there is one of each.
 
     `templates`: most specific first. An event published on the first is announced on all topics that `derived_topics`
     gives, too; an event published on another is announced on that one alone.
     `rows`: predicate values of a body (see `Facts.rows`), each value as the string that a filter would write,
     booleans as `true` and `false`, phone numbers with their plus, values of `ignore_case` parameters in lower case.
-    A predicate that this body says nothing about, and can't, is left out of the row and then matches any value.
+    A predicate that this body says nothing about, and can't, is left out of the row and then matches any value; one
+    that it could say something about, and doesn't, has no values, `()`, and matches none.
+    `rows` and `ordering_key` are asked once for each event, after validation, with the decoded JSON: they are quick,
+    and raise on no body that passed.
     `ordering_key`: notifications of one subscription with equal keys keep log order.
     `project`: the body reduced to what a filter with these projections asked for (names of the projections switched
     on); None means the body goes out as published. Only called when the family has projections; it leaves parts out
