@@ -1,0 +1,252 @@
+"""Subscriptions over HTTP: the general and the webinar endpoint (wire contract, 3 and 4).
+
+Both are the same routes over the same use cases. They differ in their path, in the status of a creation (200 and 201),
+and in that neither knows the other's subscriptions.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, StrictInt
+
+from bellwire.api.authentication import Authenticator
+from bellwire.api.bodies import optional_json
+from bellwire.api.problems import CALLED_WITH_TOKEN, documented
+from bellwire.api.public_url import PublicUrl
+from bellwire.api.rate_limits import RateGroup
+from bellwire.engine.subscribe import Subscriptions, WebhookRequest
+from bellwire.errors import InvalidRequest
+from bellwire.filters import MAX_FILTER_LENGTH
+from bellwire.model.identity import Caller
+from bellwire.model.ids import SubscriptionId
+from bellwire.model.subscription import Subscription, SubscriptionApi
+from bellwire.ports.clock import Clock
+from bellwire.subscriptions.lifetime import DEFAULT_SECONDS
+from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
+from bellwire.subscriptions.resource import COLLECTION_PATH, subscription_resource
+
+_CREATED = {SubscriptionApi.GENERAL: 200, SubscriptionApi.WEBINAR: 201}
+_TAGS = {SubscriptionApi.GENERAL: "Subscriptions", SubscriptionApi.WEBINAR: "Webinar subscriptions"}
+
+FilterText = Annotated[str, Field(min_length=1, json_schema_extra={"maxLength": MAX_FILTER_LENGTH})]
+"""Its length is judged by the parser, with all else about it."""
+
+_EXPIRES_IN = Field(
+    default=None,
+    ge=1,
+    description=f"Lifetime in seconds; the default is {DEFAULT_SECONDS}, and more than ten years is ten years.",
+)
+
+
+class DeliveryModeRequest(BaseModel):
+    """How notifications are to be delivered. Other keys are ignored."""
+
+    transportType: str = Field(json_schema_extra={"enum": ["WebHook"]})  # noqa: N815 - the wire's name
+    address: str | None = Field(
+        default=None,
+        description="The URL that notifications are posted to; required.",
+        json_schema_extra={"format": "uri", "maxLength": 2048},
+    )
+    verificationToken: str | None = Field(  # noqa: N815
+        default=None, description="Sent along with each notification as `Verification-Token`; never shown again."
+    )
+    validationToken: str | None = Field(  # noqa: N815
+        default=None, description="Another name of `verificationToken`, which wins where both are given."
+    )
+    signingSecret: str | None = Field(  # noqa: N815
+        default=None,
+        description="Bellwire's extension: notifications are signed with it (Standard Webhooks; `whsec_` and base64). "
+        "Never shown again.",
+    )
+
+
+class SubscriptionUpdate(BaseModel):
+    """What changes. Other keys, `deliveryMode` among them, are ignored."""
+
+    eventFilters: list[FilterText] | None = Field(  # noqa: N815
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTERS,
+        description="Replaces the event filters; without it they stay.",
+    )
+    expiresIn: StrictInt | None = _EXPIRES_IN  # noqa: N815
+
+
+class SubscriptionRequest(BaseModel):
+    """A subscription to be made. Other keys are ignored."""
+
+    eventFilters: list[FilterText] = Field(min_length=1, max_length=MAX_FILTERS)  # noqa: N815
+    deliveryMode: DeliveryModeRequest  # noqa: N815
+    expiresIn: StrictInt | None = _EXPIRES_IN  # noqa: N815
+
+
+class DeliveryMode(BaseModel):
+    """How notifications are delivered; `address` and `encryption` with WebHook."""
+
+    transportType: Literal["WebHook", "WebSocket"]  # noqa: N815
+    address: str | None = None
+    encryption: Literal[False] | None = None
+
+
+class DisabledFilterInfo(BaseModel):
+    """An event filter that was asked for and is not in force."""
+
+    filter: str
+    reason: str = Field(description="A code, as SUB-412")
+    message: str
+
+
+class BlacklistedData(BaseModel):
+    """Why notifications are held back."""
+
+    blacklistedAt: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
+    reason: str
+
+
+class SubscriptionInfo(BaseModel):
+    """A subscription. What has no value is left out."""
+
+    id: str
+    uri: str = Field(json_schema_extra={"format": "uri"})
+    eventFilters: list[str] = Field(description="With `~` replaced by the real ids")  # noqa: N815
+    disabledFilters: list[DisabledFilterInfo] | None = None  # noqa: N815
+    creationTime: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
+    expirationTime: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
+    expiresIn: int = Field(ge=1, description="Seconds left, rounded down")  # noqa: N815
+    status: Literal["Active", "Blacklisted"]
+    deliveryMode: DeliveryMode  # noqa: N815
+    blacklistedData: BlacklistedData | None = None  # noqa: N815
+
+
+class SubscriptionList(BaseModel):
+    """The subscriptions of the caller's user and application."""
+
+    uri: str = Field(json_schema_extra={"format": "uri"})
+    records: list[SubscriptionInfo] = Field(max_length=MAX_SUBSCRIPTIONS)
+
+
+def subscription_routes(
+    *, subscriptions: Subscriptions, authenticator: Authenticator, public_url: PublicUrl, clock: Clock
+) -> APIRouter:
+    """`/restapi/v1.0/subscription…` and `/webinar/notifications/v1/subscriptions…`."""
+    router = APIRouter()
+    for api in SubscriptionApi:
+        router.include_router(_routes_of(api, subscriptions, authenticator, public_url, clock))
+    return router
+
+
+def _routes_of(
+    api: SubscriptionApi,
+    subscriptions: Subscriptions,
+    authenticator: Authenticator,
+    public_url: PublicUrl,
+    clock: Clock,
+) -> APIRouter:
+    path = COLLECTION_PATH[api]
+    light = Depends(authenticator.caller(RateGroup.LIGHT))
+    medium = Depends(authenticator.caller(RateGroup.MEDIUM))
+    router = APIRouter(tags=[_TAGS[api]], responses=CALLED_WITH_TOKEN | documented(503))
+
+    def answer(request: Request, subscription: Subscription, status: int = 200) -> JSONResponse:
+        resource = subscription_resource(subscription, public_url.base(request), clock.now())
+        return JSONResponse(resource, status_code=status)
+
+    @router.post(
+        path,
+        status_code=_CREATED[api],
+        response_model=SubscriptionInfo,
+        response_model_exclude_none=True,
+        responses=documented(413, 415),
+        summary="Subscribe to events",
+    )
+    async def create_subscription(request: Request, body: SubscriptionRequest, caller: Caller = medium) -> Response:
+        """The address is asked first: it has to echo the `Validation-Token` header within 3 s, with status 200."""
+        subscription = await subscriptions.create(caller, api, _webhook_request(body))
+        return answer(request, subscription, _CREATED[api])
+
+    @router.get(
+        path,
+        response_model=SubscriptionList,
+        response_model_exclude_none=True,
+        summary="List the subscriptions of this user and application",
+    )
+    async def list_subscriptions(request: Request, caller: Caller = light) -> Response:
+        base, now = public_url.base(request), clock.now()
+        records = [subscription_resource(each, base, now) for each in subscriptions.list(caller, api)]
+        return JSONResponse({"uri": base + path, "records": records})
+
+    @router.get(
+        path + "/{subscriptionId}",
+        response_model=SubscriptionInfo,
+        response_model_exclude_none=True,
+        summary="Read a subscription",
+    )
+    async def read_subscription(request: Request, subscriptionId: str, caller: Caller = light) -> Response:  # noqa: N803
+        return answer(request, await subscriptions.get(caller, api, SubscriptionId(subscriptionId)))
+
+    @router.put(
+        path + "/{subscriptionId}",
+        response_model=SubscriptionInfo,
+        response_model_exclude_none=True,
+        responses=documented(405, 413, 415),
+        summary="Replace the event filters of a subscription, and renew it",
+    )
+    async def update_subscription(
+        request: Request,
+        subscriptionId: str,  # noqa: N803
+        body: SubscriptionUpdate | None = Depends(optional_json(SubscriptionUpdate)),
+        caller: Caller = medium,
+    ) -> Response:
+        """An empty body renews. Without `expiresIn` the lifetime becomes the default one, whatever it was before."""
+        wanted = body or SubscriptionUpdate()
+        subscription = await subscriptions.update(
+            caller,
+            api,
+            SubscriptionId(subscriptionId),
+            filters=wanted.eventFilters,
+            expires_in=wanted.expiresIn,
+        )
+        return answer(request, subscription)
+
+    @router.post(
+        path + "/{subscriptionId}/renew",
+        response_model=SubscriptionInfo,
+        response_model_exclude_none=True,
+        summary="Renew a subscription for the default lifetime",
+    )
+    async def renew_subscription(request: Request, subscriptionId: str, caller: Caller = light) -> Response:  # noqa: N803
+        return answer(request, await subscriptions.renew(caller, api, SubscriptionId(subscriptionId)))
+
+    @router.delete(path + "/{subscriptionId}", status_code=204, summary="End a subscription")
+    async def delete_subscription(subscriptionId: str, caller: Caller = medium) -> Response:  # noqa: N803
+        await subscriptions.delete(caller, api, SubscriptionId(subscriptionId))
+        return Response(status_code=204)
+
+    return router
+
+
+def _webhook_request(body: SubscriptionRequest) -> WebhookRequest:
+    mode = body.deliveryMode
+    if mode.transportType == "WebSocket":
+        raise _bad_mode("transportType", "a WebSocket subscription is created over the socket, not over HTTP")
+    if mode.transportType != "WebHook":
+        raise _bad_mode("transportType", "it must be WebHook", mode.transportType)
+    if not mode.address:
+        raise _bad_mode("address", "it is required with the transport type WebHook")
+    return WebhookRequest(
+        filters=body.eventFilters,
+        address=mode.address,
+        verification_token=mode.verificationToken or mode.validationToken or None,
+        signing_secret=mode.signingSecret,
+        expires_in=body.expiresIn,
+    )
+
+
+def _bad_mode(name: str, reason: str, value: str | None = None) -> InvalidRequest:
+    parameter = f"deliveryMode.{name}"
+    return InvalidRequest(
+        "CMN-101", f"Parameter [{parameter}] value is invalid: {reason}", parameter=parameter, value=value
+    )
