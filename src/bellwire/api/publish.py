@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bellwire.api.problems import refusal
+from bellwire.api.problems import error_content
 from bellwire.engine.publish import Publisher, Rejection, Submissions, Tally, repeatable_uuid
 from bellwire.errors import BellwireError, InvalidRequest, Overloaded, TooLarge, TooManyRequests, UnsupportedMedia
 from bellwire.model.event import Event
@@ -196,10 +196,8 @@ def publish_route(
             refused = _as_too_many(problem)
             if not publishing.tally.processed:
                 raise refused from problem
-            answer = refusal(refused)
-            headers = {"Retry-After": answer.headers["Retry-After"]} if "Retry-After" in answer.headers else {}
-            content = msgspec.json.decode(answer.body, type=dict[str, object])
-            return _answer(answer.status_code, {**content, **_summary(publishing.tally)}, headers)
+            status, headers, content = error_content(refused)
+            return _answer(status, {**content, **_summary(publishing.tally)}, headers)
         return _answer(202, _summary(publishing.tally), {})
 
     return Route(PATH, publish, methods=["POST"])

@@ -59,10 +59,8 @@ class Destination(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Is told of each attempt, from the event loop; must be quick."""
-
-    def __call__(self, destination: Destination, attempt: Attempt, event: Event | None) -> None: ...
+Observe = Callable[[Destination, Attempt, Event | None], None]
+"""Is told of each attempt, from the event loop; must be quick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +124,7 @@ class Deliveries:
         sender: WebhookSender,
         clock: Clock,
         random: Random,
-        observe: Observer,
+        observe: Observe,
         limits: DeliveryLimits | None = None,
         policy: RetryPolicy | None = None,
         on_fatal: Callable[[BaseException], None],
@@ -215,6 +213,11 @@ class Deliveries:
     @property
     def settling(self) -> Settling:
         return self._ledger.settling
+
+    @property
+    def committed_watermark(self) -> Position:
+        """The position up to which everything is settled, durably."""
+        return max(self._committed_watermark, Position(0))
 
     def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
         """Whether an earlier process settled it already (only above the watermark it left)."""

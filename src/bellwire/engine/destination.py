@@ -1,28 +1,26 @@
 """A webhook subscription as its deliveries see it: where notifications go, and how each is written.
 
-What is the same for all notifications of a subscription (request head, secrets, the envelope's fixed parts) is made once
-and kept. Also here: the delivery engine's side of `ports/delivery_control.py`.
+What is the same for all notifications of a subscription (request head, secrets, the envelope's fixed parts) is made
+once and kept. Also here: the delivery engine's side of `ports/delivery_control.py`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from bellwire.delivery.lane import Notification
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
 from bellwire.engine.route import Announcements
-from bellwire.filters import EventFilter, parse_filter, rows_with_stated
+from bellwire.engine.subscribe_live import parse_stored
+from bellwire.filters import EventFilter, rows_with_stated
 from bellwire.model.event import Event, Rows
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
-from bellwire.model.subscription import Subscription, SubscriptionStatus
 from bellwire.model.webhook import Endpoint
 from bellwire.ports.clock import Clock
 from bellwire.ports.delivery_control import Subscriber
 from bellwire.ports.identity import Installation
 from bellwire.wire.webhook.address import parse_address
 from bellwire.wire.webhook.request import request_head
-from bellwire.wire.webhook.signature import signature_headers, signing_key
+from bellwire.wire.webhook.signature import parse_signing_secret, signature_headers
 
 
 class Rendering:
@@ -52,15 +50,17 @@ class WebhookDestination:
         self._subscriber = subscriber
         self._rendering = rendering
         self.address = webhook.address
-        self.endpoint: Endpoint = parse_address(webhook.address)
+        self.endpoint: Endpoint = parse_address(
+            webhook.address, allow_http=True
+        )  # judged when it was subscribed, and by the guard
         self._head = request_head(
             self.endpoint,
             user_agent=rendering.user_agent,
             verification_token=None if token is None else unseal(token),
         )
-        self._signing_key = None if secret is None else signing_key(unseal(secret))
+        self._signing_key = None if secret is None else parse_signing_secret(unseal(secret))
         self._envelopes: dict[tuple[int, int], FilterEnvelope] = {}
-        self._filters: dict[int, tuple[EventFilter, ...]] = {}
+        self._filters: dict[int, tuple[EventFilter | None, ...]] = {}
 
     @property
     def id(self) -> SubscriptionId:
@@ -82,17 +82,19 @@ class WebhookDestination:
             head += signature_headers(self._signing_key, uuid, seconds, body)
         return uuid, head, body
 
-    def _filters_of(self, version: int) -> tuple[EventFilter, ...]:
+    def _filters_of(self, version: int) -> tuple[EventFilter | None, ...]:
+        """The filters of a version; None where this release can't read one."""
         filters = self._filters.get(version)
         if filters is None:
             subscription = self._subscriber.subscription
             texts = next(known.filters for known in subscription.versions if known.version == version)
-            filters = self._filters[version] = parsed_filters(subscription, texts)
+            filters = self._filters[version] = tuple(parse_stored(subscription, texts))
         return filters
 
     def _make_envelope(self, version: int, index: int) -> FilterEnvelope:
         subscription = self._subscriber.subscription
         event_filter = self._filters_of(version)[index]
+        assert event_filter is not None, "what can't be read is not matched"
         return filter_envelope(
             subscription.id, subscription.owner_id, event_filter.text, event_filter.family, event_filter.projections
         )
@@ -107,7 +109,7 @@ class WebhookDestination:
         for topic, key in announcements.topics(event):
             if topic == notification.topic:
                 return False
-            if any(other.key == key and _matches(other, rows) for other in filters):
+            if any(other is not None and other.key == key and _matches(other, rows) for other in filters):
                 return True
         return False
 
@@ -116,20 +118,6 @@ def _matches(event_filter: EventFilter, rows: Rows) -> bool:
     return any(
         all(name not in row or not set(values).isdisjoint(row[name]) for name, values in event_filter.predicates)
         for row in rows
-    )
-
-
-def parsed_filters(subscription: Subscription, texts: Sequence[str]) -> tuple[EventFilter, ...]:
-    """A subscription's stored filters, parsed."""
-    return tuple(
-        parse_filter(
-            text,
-            account=subscription.account_id,
-            extension=subscription.owner_id,
-            api=subscription.api,
-            subscription=subscription.id,
-        )
-        for text in texts
     )
 
 
@@ -142,10 +130,6 @@ class Desk:
 
     def opened(self, subscriber: Subscriber) -> None:
         self._open(subscriber, held=True)
-
-    def restored(self, subscriber: Subscriber) -> None:
-        """A subscription that was stored before this process began."""
-        self._open(subscriber, held=subscriber.subscription.status is SubscriptionStatus.BLACKLISTED)
 
     def released(self, subscription: SubscriptionId) -> None:
         self._deliveries.release(subscription)

@@ -13,8 +13,7 @@ from bellwire.delivery.lane import Notification
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.subscribers import Match, Subscribers
-from bellwire.families import REGISTRY
-from bellwire.families.registry import TemplateMatch
+from bellwire.families import REGISTRY, TemplateMatch
 from bellwire.filters import rows_with_stated
 from bellwire.model.event import Event, Facts, LoggedEvent
 from bellwire.model.ids import Partition, Position
@@ -40,7 +39,11 @@ class Announcements:
     def topics(self, event: Event) -> list[tuple[str, str]]:
         """(topic, index key) of each topic, the published one first."""
         match = self.template(event)
-        return REGISTRY.topics_with_keys(match, event.account, self._directory)
+        account = event.account
+        return [
+            (topic, REGISTRY.topic_key(account, topic, match.template))
+            for topic in REGISTRY.topics_of(match, account, self._directory)
+        ]
 
     def facts(self, event: Event) -> Facts:
         """The facts the event came with, or else read from its body again."""
@@ -110,7 +113,7 @@ class Router:
                 position,
                 topic,
                 facts.ordering_key,
-                match.filter_version,
+                match.version,
                 match.filter_index,
                 event,
                 len(event.body),

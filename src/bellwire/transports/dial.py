@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import TypeVar
 
 from bellwire.delivery.failures import sentence
@@ -42,9 +43,11 @@ class Stage:
     if_late: FailureCode = field(default=FailureCode.DNS)
 
 
-def verifying_tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or later, with the system's certificate authorities, chain and host name verified."""
+def verifying_tls_context(extra_authorities: Path | None = None) -> ssl.SSLContext:
+    """TLS 1.2 or later, chain and host name verified by the system's authorities and those of a PEM file."""
     context = ssl.create_default_context()
+    if extra_authorities is not None:
+        context.load_verify_locations(extra_authorities)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
