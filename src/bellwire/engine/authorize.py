@@ -20,7 +20,7 @@ from bellwire.engine.authorize_codes import AuthorizationCodes, AuthorizationReq
 from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import GrantedTokens, Lifetimes, Sessions
-from bellwire.errors import OAuthRefused, TooManyRequests
+from bellwire.errors import OAuthRefused
 from bellwire.model.directory import Extension
 from bellwire.model.identity import Application, Grant
 from bellwire.model.ids import ExtensionId
@@ -136,11 +136,7 @@ class Authorization:
         except OAuthRefused:
             admit(application, None)
             raise
-        try:
-            admit(application, code.extension_id)
-        except TooManyRequests:
-            await self._codes.give_back(code)
-            raise
+        admit(application, code.extension_id)  # a code lost to the limit would not outlive the penalty either
         self._codes.judge(code, application, form)
         return code.extension_id
 

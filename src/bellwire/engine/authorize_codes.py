@@ -165,10 +165,6 @@ class AuthorizationCodes:
             raise OAuthRefused("invalid_grant", "OAU-106", "Invalid authorization code")
         return record
 
-    async def give_back(self, code: AuthorizationCode) -> None:
-        """Undo `take` for a request that was turned away for its rate alone."""
-        await self._store.save_code(code)
-
     def judge(self, code: AuthorizationCode, application: Application, form: Mapping[str, str]) -> None:
         """Whether the token request fits the code.
 
