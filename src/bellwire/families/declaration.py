@@ -50,6 +50,20 @@ class QueryParameter:
     is_compared: bool = True
     """For predicates. False: it is part of every event of the template, whatever its body says, so that there is
     nothing to compare (`usageType` of the Contact Center)."""
+    example: str = "1001"
+    """A value, for the reference and for messages; not used where the values are a closed list."""
+
+    @property
+    def closed_values(self) -> tuple[str, ...]:
+        """The values that a filter may give, if they are a closed list; empty is any."""
+        if self.fixed is not None:
+            return (self.fixed,)
+        return ("true", "false") if self.type == "boolean" else self.enum
+
+    @property
+    def valid_value(self) -> str:
+        """A value that a filter may give."""
+        return self.closed_values[0] if self.closed_values else self.example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ FROM = QueryParameter(
     role=Role.PREDICATE,
     description="Only those sent from this number.",
     is_phone_number=True,
+    example="+16505550100",
 )
 
 TO = QueryParameter(
@@ -23,6 +24,7 @@ TO = QueryParameter(
     role=Role.PREDICATE,
     description="Only those sent to this number.",
     is_phone_number=True,
+    example="+16505550100",
 )
 
 DETAILED_TELEPHONY_STATE = QueryParameter(

@@ -160,7 +160,7 @@ def is_id(template: Template, name: str, value: str) -> bool:
 def id_rule(template: Template, name: str) -> str:
     """What `is_id` asks of a value, in words."""
     if name in template.path_values:
-        return "one of " + ", ".join(template.path_values[name])
+        return f"a {name} that is known"
     if name in _DECIMAL_NAMES:
         return "1 to 20 digits"
     return "1 to 128 letters, digits, dots, colons, hyphens and underscores"

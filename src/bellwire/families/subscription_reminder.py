@@ -49,6 +49,7 @@ FAMILY = EventFamily(
                     type="integer",
                     required=True,
                     minimum=1,
+                    example="60",
                 ),
                 QueryParameter(
                     name="interval",
@@ -57,6 +58,7 @@ FAMILY = EventFamily(
                     type="integer",
                     required=True,
                     minimum=1,
+                    example="15",
                 ),
             ),
         ),

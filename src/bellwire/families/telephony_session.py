@@ -241,6 +241,7 @@ _PARAMETERS = (
         role=Role.PREDICATE,
         description="Only sessions from or to this number.",
         is_phone_number=True,
+        example="+16505550100",
     ),
     QueryParameter(
         name="sipData",

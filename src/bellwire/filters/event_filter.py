@@ -16,7 +16,7 @@ from bellwire.errors import InvalidRequest
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily, Template
 from bellwire.families.registry import TemplateMatch, filled
-from bellwire.filters.path import check_id, find_template, split_text
+from bellwire.filters.path import check_id, find_template, place_of, split_text
 from bellwire.filters.query import read_query
 from bellwire.filters.refusals import FilterRefused, Flaw, ForeignAccount, printable, refused_together
 from bellwire.model.ids import AccountId, ExtensionId, SubscriptionId
@@ -89,6 +89,10 @@ def parse_filter(
             position=start + len(path) + 1,
             must_be_complete=True,
         )
+        concrete_path = _with_ids(path, match.values, values)
+        canonical = concrete_path if query_text is None else f"{concrete_path}?{query_text}"
+        if len(canonical) > MAX_FILTER_LENGTH:
+            raise Flaw(f"with its ids it is longer than {MAX_FILTER_LENGTH} characters", position=start, found=path)
     except Flaw as flaw:
         raise FilterRefused(text, flaw) from None
     if values.get("accountId", account) != account:
@@ -96,11 +100,10 @@ def parse_filter(
     topic_values = values
     if values.get(_REMINDER_ID) == _TILDE and subscription is not None:
         topic_values = {**values, _REMINDER_ID: subscription}
-    concrete_path = _with_ids(path, match.values, values)
     named = values.get("extensionId")
     topic = filled(template.path, topic_values)
     return EventFilter(
-        text=concrete_path if query_text is None else f"{concrete_path}?{query_text}",
+        text=canonical,
         family=family,
         template=template,
         account=account,
@@ -151,23 +154,22 @@ def _concrete(
     match: TemplateMatch, path: str, start: int, account: AccountId, extension: ExtensionId
 ) -> dict[str, str]:
     """The path's values, with `~` resolved and ids checked."""
+    own = {"accountId": str(account), "extensionId": str(extension)}
     values: dict[str, str] = {}
     for name, value in match.values.items():
         if name == _REMINDER_ID:
             if value != _TILDE:
                 raise Flaw(
                     f"a reminder is for this very subscription: write ~ instead of {printable(value[:64])}",
-                    position=start + path.index("/" + value) + 1,
+                    position=place_of(match, name, path, start),
                     found=value,
                     allowed=(_TILDE,),
                 )
             values[name] = _TILDE
-        elif value == _TILDE and name == "accountId":
-            values[name] = account
-        elif value == _TILDE and name == "extensionId":
-            values[name] = extension
+        elif value == _TILDE and name in own:
+            values[name] = own[name]
         else:
-            check_id(match, name, value, path, start)
+            check_id(match, name, path, start, hint=", or ~ for your own" if name in own else "")
             values[name] = value
     return values
 

@@ -71,17 +71,28 @@ def find_template(path: str, start: int) -> TemplateMatch:
     )
 
 
-def check_id(match: TemplateMatch, name: str, value: str, path: str, start: int) -> None:
+def place_of(match: TemplateMatch, name: str, path: str, start: int) -> int:
+    """Where in the text a placeholder's value stands."""
+    before = path.split("/")[: match.template.path.split("/").index("{" + name + "}")]
+    return start + len("/".join(before)) + 1
+
+
+def check_id(match: TemplateMatch, name: str, path: str, start: int, *, hint: str = "") -> None:
     """
+    Args:
+        hint: what else may be written than an id.
+
     Raises:
-        Flaw: the value can't stand for this placeholder.
+        Flaw: the path's value can't stand for this placeholder.
     """
+    value = match.values[name]
     if is_id(match.template, name, value):
         return
-    position = start + max(path.find("/" + value) + 1, 0)
-    allowed = match.template.path_values.get(name, ())
-    if value.startswith("{"):
-        reason = f"{name} is a placeholder: write the id"
-    else:
-        reason = f"{name} is not {id_rule(match.template, name)}"
-    raise Flaw(reason, position=position, found=value, allowed=tuple(allowed))
+    raise Flaw(
+        f"{name} is a placeholder: write the id{hint}"
+        if value.startswith("{")
+        else f"{name} is not {id_rule(match.template, name)}{hint}",
+        position=place_of(match, name, path, start),
+        found=value,
+        allowed=tuple(match.template.path_values.get(name, ())),
+    )

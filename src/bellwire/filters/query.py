@@ -22,7 +22,6 @@ MAX_VALUES = 16
 MAX_COMBINATIONS = 256
 """Product of the numbers of values: what one filter may take of the index."""
 
-_BOOLEANS = ("true", "false")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _INTEGER = re.compile(r"[0-9]{1,9}")
@@ -71,7 +70,7 @@ def _read_piece(template: Template, piece: str, position: int) -> tuple[str, str
     name, equals, raw = piece.partition("=")
     parameter = _parameter(template, name, position)
     if not equals or not raw:
-        raise Flaw(f"{name} has no value", position=position, found=piece, allowed=_allowed(parameter))
+        raise Flaw(f"{name} has no value", position=position, found=piece, allowed=parameter.closed_values)
     return name, _normalised(parameter, raw, position + len(name) + 1)
 
 
@@ -119,7 +118,7 @@ def _normalised(parameter: QueryParameter, raw: str, position: int) -> str:
             least = "" if parameter.minimum is None else f" of at least {parameter.minimum}"
             raise Flaw(f"{parameter.name} is not a whole number{least}", position=position, found=raw)
         return str(int(value))
-    allowed = _allowed(parameter)
+    allowed = parameter.closed_values
     if allowed:
         return _one_of(parameter, allowed, value, raw, position)
     if _PLAIN_VALUE.fullmatch(value) is None:
@@ -145,30 +144,17 @@ def _one_of(parameter: QueryParameter, allowed: tuple[str, ...], value: str, raw
     )
 
 
-def _allowed(parameter: QueryParameter) -> tuple[str, ...]:
-    """The values that a parameter takes, if they are a closed list."""
-    if parameter.fixed is not None:
-        return (parameter.fixed,)
-    return _BOOLEANS if parameter.type == "boolean" else parameter.enum
-
-
 def _check_required(template: Template, given: Mapping[str, list[str]], position: int) -> None:
     for parameter in template.parameters:
         if (parameter.required or parameter.fixed is not None) and parameter.name not in given:
-            example = f"{parameter.name}={parameter.fixed or _example(parameter)}"
+            example = f"{parameter.name}={parameter.valid_value}"
             raise Flaw(
                 f"the parameter {parameter.name} is missing",
                 position=max(position - 1, 0),
                 found="",
-                allowed=_allowed(parameter),
+                allowed=parameter.closed_values,
                 suggestion=f"{template.path}?{example}" if not given else example,
             )
-
-
-def _example(parameter: QueryParameter) -> str:
-    if parameter.enum:
-        return parameter.enum[0]
-    return "60" if parameter.type == "integer" else "+16505550100"
 
 
 def _sorted_by_role(template: Template, given: Mapping[str, list[str]], position: int) -> Query:

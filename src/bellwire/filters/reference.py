@@ -118,7 +118,7 @@ def _of_parameter(parameter: QueryParameter) -> ParameterReference:
         role=parameter.role.value,
         type=parameter.type,
         description=parameter.description,
-        allowed=("true", "false") if parameter.type == "boolean" else parameter.enum,
+        allowed=parameter.closed_values,
         fixed=parameter.fixed,
         required=parameter.required or parameter.fixed is not None,
         is_phone_number=parameter.is_phone_number,
@@ -133,16 +133,8 @@ def _example(template: Template) -> str:
         own = "~" if name in ("accountId", "extensionId", "subscriptionId") else "1001"
         path = path.replace("{" + name + "}", template.path_values.get(name, (own,))[0])
     query = "&".join(
-        f"{parameter.name}={_example_value(parameter)}"
+        f"{parameter.name}={parameter.valid_value}"
         for parameter in template.parameters
         if parameter.required or parameter.fixed is not None
     )
     return f"{path}?{query}" if query else path
-
-
-def _example_value(parameter: QueryParameter) -> str:
-    if parameter.fixed is not None:
-        return parameter.fixed
-    if parameter.enum:
-        return parameter.enum[0]
-    return {"threshold": "60", "interval": "15"}.get(parameter.name, "1001")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bellwire.errors import InvalidRequest
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily, Template
-from bellwire.filters.path import check_id, find_template, split_text
+from bellwire.filters.path import check_id, find_template, place_of, split_text
 from bellwire.filters.query import read_query
 from bellwire.filters.refusals import Flaw, printable
 from bellwire.model.event import Rows
@@ -57,10 +57,10 @@ def parse_topic(event: str, *, account: AccountId | None) -> ResolvedTopic:
                 if value == "~":
                     raise Flaw(
                         f"{name} is ~, which only a subscriber has; write the id",
-                        position=start + path.index("/~") + 1,
+                        position=place_of(match, name, path, start),
                         found="~",
                     )
-                check_id(match, name, value, path, start)
+                check_id(match, name, path, start)
             query = read_query(match.template, query_text, position=start + len(path) + 1, must_be_complete=False)
         except Flaw as flaw:
             raise _refused(event, str(flaw)) from None
