@@ -371,21 +371,22 @@ def reference() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for key, (declaration, default) in declarations().items():
-        shown = _shown(default)
+        default_text = f"`{shown(default)}`"
         if declaration.dev_default is not None:
-            shown = f"{shown} (`dev`: {_shown(declaration.dev_default)})"
+            default_text += f" (`dev`: `{shown(declaration.dev_default)}`)"
         unit = f", {declaration.unit}" if declaration.unit else ""
         secret = " Secret." if declaration.is_secret else ""
         lines.append(
             f"| `{key}` | `{ENVIRONMENT_PREFIX}{key.upper()}` | {declaration.takes}{unit} "
-            f"| {shown} | {declaration.help}{secret} |"
+            f"| {default_text} | {declaration.help}{secret} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A default, as a reader would write it."""
     if value is None or value == ():
         return "none"
     if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{', '.join(map(str, value)) if isinstance(value, tuple) else value}`"
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -130,7 +130,7 @@ class WebhookReceiver:
         verification_token: what `Verification-Token` has to say; anything else is answered 401.
         signing_secret: `whsec_…`; notifications without a valid Standard Webhooks signature are answered 401.
         tls: serve https with this context.
-        on_notification: called with each notification, from the event loop, before it is answered.
+        on_notification, on_handshake: called with each, from the event loop, before it is answered.
         keep: remember notifications; without, they are only counted.
     """
 
@@ -146,6 +146,7 @@ class WebhookReceiver:
         signing_secret: str | None = None,
         tls: ssl.SSLContext | None = None,
         on_notification: Callable[[ReceivedRequest], None] | None = None,
+        on_handshake: Callable[[ReceivedRequest], None] | None = None,
         keep: bool = True,
     ) -> None:
         self.answer = answer
@@ -154,6 +155,8 @@ class WebhookReceiver:
         self.notifications: list[ReceivedRequest] = []
         self.count = 0
         """Notifications received, those that failed a check included."""
+        self.answered = 0
+        """Answers written, to handshakes and notifications."""
         self._host = host
         self._port = port
         self._path = path
@@ -161,7 +164,9 @@ class WebhookReceiver:
         self._webhook = Webhook(signing_secret) if signing_secret is not None else None
         self._tls = tls
         self._on_notification = on_notification
+        self._on_handshake = on_handshake
         self._keep = keep
+        self._only_counts = not (keep or signing_secret or verification_token or on_notification)
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -216,6 +221,7 @@ class WebhookReceiver:
         self.handshakes.clear()
         self.notifications.clear()
         self.count = 0
+        self.answered = 0
 
     async def wait_for(self, number: int, timeout: float = 5.0) -> list[ReceivedRequest]:
         """Wait until at least `number` notifications were received; returns all of them.
@@ -226,8 +232,8 @@ class WebhookReceiver:
         await self.wait_until(lambda: self.count >= number, timeout, f"{number} notifications")
         return list(self.notifications)
 
-    async def wait_until(self, reached: Callable[[], bool], timeout: float = 5.0, what: str = "it") -> None:
-        """Wait until a condition holds; it is looked at whenever something was received."""
+    async def wait_until(self, reached: Callable[[], bool], timeout: float | None = 5.0, what: str = "it") -> None:
+        """Wait until a condition holds; it is looked at whenever something was received or answered."""
         if reached():
             return
         waiter = (reached, asyncio.get_running_loop().create_future())
@@ -245,11 +251,13 @@ class WebhookReceiver:
 
     def _receive(self, request: ReceivedRequest) -> Reply:
         """Take a request in and decide its answer."""
-        if not self._keep and self._webhook is None and self._verification_token is None and self.count:
+        if self._only_counts and self.count:
             # A benchmark, past its handshake: nothing to look at.
             self.count += 1
-            reply = self.answer(request)
-        elif request.validation_token is not None:
+            if self._waiters:
+                self._look_at_waiters()
+            return self.answer(request)
+        if request.validation_token is not None:
             request.problems = self._wrong_token(request)
             self.handshakes.append(request)
             reply = self.handshake(request) if not request.problems else _unauthorized(request.problems)
@@ -259,12 +267,20 @@ class WebhookReceiver:
             if self._keep:
                 self.notifications.append(request)
             reply = self.answer(request) if not request.problems else _unauthorized(request.problems)
-        if self._on_notification is not None and request.validation_token is None:
-            self._on_notification(request)
+        listener = self._on_notification if request.validation_token is None else self._on_handshake
+        if listener is not None:
+            listener(request)
+        self._look_at_waiters()
+        return reply
+
+    def _count_answer(self) -> None:
+        self.answered += 1
+        self._look_at_waiters()
+
+    def _look_at_waiters(self) -> None:
         for reached, future in self._waiters:
             if not future.done() and reached():
                 future.set_result(None)
-        return reply
 
     def _wrong_token(self, request: ReceivedRequest) -> tuple[str, ...]:
         if self._verification_token is None:
@@ -404,6 +420,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(_ACCEPTED_BYTES if reply is ACCEPTED else reply.encoded())
         if reply.hangs_up or not keep_alive:
             self._transport.close()
+        self._receiver._count_answer()
 
     def _refuse(self, status: int) -> None:
         self._waiting.clear()

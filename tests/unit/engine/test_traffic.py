@@ -12,6 +12,7 @@ import pytest
 from bellwire.engine.traffic import Publication, Traffic, run_traffic
 from bellwire.engine.traffic_scenarios import SCENARIOS
 from bellwire.engine.traffic_stage import Person, Scene, Stage
+from bellwire.families import REGISTRY
 from bellwire.model.ids import AccountId, ExtensionId
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -117,3 +118,16 @@ async def test_the_runner_publishes_until_it_is_cancelled() -> None:
         await running
 
     assert len(published) >= 5
+
+
+def test_every_event_is_one_that_its_family_takes_published_where_it_is_announced_most_widely() -> None:
+    seen: set[str] = set()
+    for event in events(1500):
+        match = REGISTRY.match(event["event"])
+        assert match is not None, event["event"]
+        assert match.family.publishable
+        assert match.index == 0, f"{event['event']} is announced on this topic alone"
+        match.family.body.model_validate(event["body"])
+        seen.add(match.family.name)
+
+    assert len(seen) >= 20

@@ -1,0 +1,95 @@
+"""`bellwire dev`: the server for one person's machine, with a demo account and traffic."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bellwire.cli.data_directory import DEV_DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from bellwire.compose import Server
+    from bellwire.model.attempt import Attempt
+    from bellwire.model.event import Event
+    from bellwire.settings import Settings
+
+
+def dev(
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default="8710")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Data directory: empty, missing or of an earlier run.", show_default=".bellwire"),
+    ] = None,
+    traffic: Annotated[bool, typer.Option(help="Run demo traffic to a built-in receiver, and show it.")] = True,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with settings, else BELLWIRE_CONFIG.")
+    ] = None,
+) -> None:
+    """Run the server for development: a seeded demo account, plain http and loopback webhooks allowed.
+
+    `bellwire env` prints the credentials. Ctrl-C stops.
+    """
+    from bellwire.configuration import load_settings
+    from bellwire.settings import Mode
+
+    given = {"port": port, "data_dir": data}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    settings = load_settings(os.environ, config, Mode.DEV, overrides=overrides)
+
+    from contextlib import asynccontextmanager
+    from urllib.parse import urlsplit
+
+    from bellwire.cli.demo_traffic import RECEIVER_PATH, demo_traffic
+    from bellwire.cli.notification_lines import Sample, line_for
+    from bellwire.cli.process import run_server
+    from bellwire.observe.logs import set_up_logs
+    from bellwire.settings import LogFormat, local_url
+
+    set_up_logs(level=settings.log_level, json_lines=settings.log_format is LogFormat.JSON)
+
+    @asynccontextmanager
+    async def with_traffic(server: Server, running: Settings) -> AsyncIterator[None]:
+        url = local_url(running.host, running.port)
+        typer.echo(_what_runs(url, running, server.notes, traffic=traffic))
+        sample = Sample(typer.echo)
+
+        def show(attempt: Attempt, event: Event | None) -> None:
+            address = urlsplit(attempt.address)
+            to = "" if address.path == RECEIVER_PATH else address.netloc
+            now = server.clock.now().astimezone()
+            sample.add(lambda: line_for(attempt, event, f"{now:%H:%M:%S}", to=to), server.clock.monotonic())
+
+        server.attempts.listen(show)
+        if traffic and server.demo is not None:
+            async with demo_traffic(url, server.demo, server.clock, typer.echo):
+                yield
+        else:
+            yield
+        sample.flush()
+        typer.echo("stopping")
+
+    run_server(settings, dev=True, beside=with_traffic)
+
+
+def _what_runs(url: str, settings: Settings, notes: Sequence[str], *, traffic: bool) -> str:
+    env = "bellwire env" if settings.data_dir == DEV_DIRECTORY else f"bellwire env --data {settings.data_dir}"
+    shown = {
+        "server": url,
+        "API": f"{url}/restapi/v1.0",
+        "publish": f"{url}/bellwire/v1/events",
+        "families": f"{url}/bellwire/v1/event-families",
+        "OpenAPI": f"{url}/bellwire/v1/openapi.json",
+        "health": f"{url}/bellwire/v1/health",
+        "data": str(settings.data_dir),
+        "credentials": f"{env} > .env",
+        "traffic": "demo events to a built-in receiver, a line for each" if traffic else "none (--no-traffic)",
+    }
+    lines = [f"  {name:<12} {value}" for name, value in shown.items()]
+    return "\n".join(["Bellwire runs, for development. Ctrl-C stops.", *lines, *(f"  {note}" for note in notes), ""])

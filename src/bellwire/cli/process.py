@@ -1,0 +1,142 @@
+"""One server process: a listening socket, the composed server behind uvicorn, and an orderly end.
+
+`serve` and `dev` differ only in their settings and in what runs beside the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+import uvicorn
+
+from bellwire.cli.data_directory import record_server_url
+from bellwire.cli.failure import CommandFailed
+from bellwire.compose import Server, open_server
+from bellwire.observe.system_clock import SystemClock
+from bellwire.settings import Settings, local_url
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than common clients keep an idle connection, so that they close it, and no request meets a closing one."""
+STOP_SECONDS = 15
+"""What the engine may take to stop, after requests have ended."""
+
+Beside = Callable[[Server, Settings], AbstractAsyncContextManager[None]]
+"""What is entered once the server answers, and left before it stops."""
+
+
+class _Listener(uvicorn.Server):
+    """Uvicorn without its own signal handling, that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+
+def run_server(settings: Settings, *, dev: bool, beside: Beside) -> None:
+    """Run a server until SIGINT or SIGTERM; a second signal ends requests that are under way.
+
+    Raises:
+        CommandFailed: it can't start, or did not stop in time.
+    """
+    import uvloop
+
+    listening = listening_socket(settings.host, settings.port)
+    settings = replace(settings, port=listening.getsockname()[1])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, listening, dev=dev, beside=beside))
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Bind before anything else is opened: a port that is taken is the likeliest thing to go wrong."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise CommandFailed(f"port {port} of {host} is in use by another program") from None
+        raise CommandFailed(f"can't listen on {host} port {port}: {error}") from None
+    listening.setblocking(False)
+    return listening
+
+
+async def _run(settings: Settings, listening: socket.socket, *, dev: bool, beside: Beside) -> None:
+    stop = asyncio.Event()
+    listener: _Listener | None = None
+
+    def on_signal() -> None:
+        if stop.is_set() and listener is not None:
+            listener.force_exit = True
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(kind, on_signal)
+
+    server = await open_server(settings, clock=SystemClock(), dev=dev)
+    try:
+        await server.start()
+        record_server_url(settings.data_dir, local_url(settings.host, settings.port))
+        listener = _Listener(_configuration(server, settings))
+        failing = asyncio.create_task(server.failed.wait())
+        failing.add_done_callback(lambda _: stop.set())
+        async with _listening(listener, listening, stop), beside(server, settings):
+            await stop.wait()
+        failing.cancel()
+        if server.failed.is_set():
+            raise CommandFailed("the engine can't go on; see the log")
+    finally:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await server.stop()
+        except TimeoutError:
+            raise CommandFailed(f"the engine did not stop within {STOP_SECONDS} s") from None
+
+
+@contextlib.asynccontextmanager
+async def _listening(listener: _Listener, listening: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Answer requests while the context lasts. Should the listener end by itself, `stop` is set."""
+    serving = asyncio.create_task(listener.serve(sockets=[listening]))
+    serving.add_done_callback(lambda _: stop.set())
+    listens = asyncio.create_task(listener.listens.wait())
+    await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+    listens.cancel()
+    try:
+        yield
+    finally:
+        listener.should_exit = True
+        await serving
+
+
+def _configuration(server: Server, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        server.app,
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
