@@ -65,7 +65,12 @@ class Command(BaseModel):
     """One order of an administrator."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     CLEARS: ClassVar[frozenset[str]] = frozenset()
