@@ -275,11 +275,13 @@ class Subscriptions:
             api=api,
             subscription=id_,
         )
-        distinct = list({event_filter.text: event_filter for event_filter in reversed(parsed)}.values())[::-1]
-        for event_filter in distinct:
+        distinct: dict[str, EventFilter] = {}
+        for event_filter in parsed:
+            distinct.setdefault(event_filter.text, event_filter)
+        for event_filter in distinct.values():
             if event_filter.schedule:
                 reminder_schedule(event_filter.text, event_filter.schedule, lifetime_seconds)
-        return distinct
+        return tuple(distinct.values())
 
     def _judge(self, caller: Caller, filters: Sequence[EventFilter]) -> Judgement:
         owner = self._directory.extension(caller.extension_id)
