@@ -21,14 +21,23 @@ MAX_WATCHED = 200
 MAX_REDIRECT_URIS = 20
 MAX_JWT_CLIENTS = 50
 
+
+def _without_uniqueness(schema: dict[str, Any]) -> None:
+    """A set may be written with repetitions, and its schema must not say otherwise."""
+    schema.pop("uniqueItems", None)
+
+
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+_ID = StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+AccountRef = Annotated[AccountId, _ID]
+ExtensionRef = Annotated[ExtensionId, _ID]
+ClientRef = Annotated[ClientId, _ID]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]$")]
 PersonName = Annotated[str, StringConstraints(max_length=64, pattern=_PRINTABLE)]
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{1,14}$", max_length=16)]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
 ExtensionNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}$", max_length=8)]
-RedirectUri = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+RedirectUri = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+$")]
 UserName = Annotated[
     str,
     StringConstraints(
@@ -37,7 +46,11 @@ UserName = Annotated[
 ]
 """No blanks, no `*`, and not made of a phone number's characters alone: a login may name a number as well."""
 
-ExtensionIds = Annotated[tuple[Annotated[ExtensionId, Id], ...], Field(max_length=MAX_WATCHED)]
+ExtensionIds = Annotated[tuple[ExtensionRef, ...], Field(max_length=MAX_WATCHED)]
+_Repeatable = Field(json_schema_extra=_without_uniqueness)
+Permissions = Annotated[frozenset[Permission], _Repeatable]
+UserPermissions = Annotated[frozenset[UserPermission], _Repeatable]
+Grants = Annotated[frozenset[Grant], _Repeatable]
 Feature = Literal["CallerId", "SmsSender", "A2PSmsSender", "MmsSender", "InternationalSmsSender", "Delegated"]
 Features = Annotated[tuple[Feature, ...], Field(max_length=6)]
 UsageType = Literal[
@@ -106,7 +119,7 @@ class NewExtension(Command):
     type: ExtensionType = ExtensionType.USER
     status: Status = Status.ENABLED
     is_admin: bool = False
-    permissions: frozenset[UserPermission] = ORDINARY_USER
+    permissions: UserPermissions = ORDINARY_USER
     monitored_lines: ExtensionIds = ()
     favorites: ExtensionIds = ()
 
@@ -121,14 +134,14 @@ class ExtensionChanges(Command):
     type: ExtensionType | None = None
     status: Status | None = None
     is_admin: bool | None = None
-    permissions: frozenset[UserPermission] | None = None
+    permissions: UserPermissions | None = None
     monitored_lines: ExtensionIds | None = None
     favorites: ExtensionIds | None = None
 
 
 class NewNumber(Command):
     phone_number: E164
-    extension_id: Annotated[ExtensionId, Id] | None = None
+    extension_id: ExtensionRef | None = None
     usage_type: UsageType = "DirectNumber"
     type: NumberType = "VoiceFax"
     payment_type: PaymentType = "Local"
@@ -140,7 +153,7 @@ class NewNumber(Command):
 class NumberChanges(Command):
     CLEARS: ClassVar[frozenset[str]] = frozenset({"extension_id", "label"})
 
-    extension_id: Annotated[ExtensionId, Id] | None = None
+    extension_id: ExtensionRef | None = None
     usage_type: UsageType | None = None
     type: NumberType | None = None
     payment_type: PaymentType | None = None
@@ -151,7 +164,7 @@ class NumberChanges(Command):
 
 class NewDevice(Command):
     name: Name
-    extension_id: Annotated[ExtensionId, Id] | None = None
+    extension_id: ExtensionRef | None = None
     type: DeviceType = "HardPhone"
     status: Status = Status.ENABLED
 
@@ -160,7 +173,7 @@ class DeviceChanges(Command):
     CLEARS: ClassVar[frozenset[str]] = frozenset({"extension_id"})
 
     name: Name | None = None
-    extension_id: Annotated[ExtensionId, Id] | None = None
+    extension_id: ExtensionRef | None = None
     type: DeviceType | None = None
     status: Status | None = None
 
@@ -169,18 +182,18 @@ class NewApplication(Command):
     name: Name
     is_public: bool = False
     """A public client has no secret and proves itself by PKCE."""
-    permissions: frozenset[Permission]
-    grants: frozenset[Grant] = frozenset(Grant)
+    permissions: Permissions
+    grants: Grants = frozenset(Grant)
     redirect_uris: Annotated[tuple[RedirectUri, ...], Field(max_length=MAX_REDIRECT_URIS)] = ()
-    account_id: Annotated[AccountId, Id] | None = None
+    account_id: AccountRef | None = None
     rate_limit_factor: RateLimitFactor = 1.0
     status: Status = Status.ENABLED
 
 
 class ApplicationChanges(Command):
     name: Name | None = None
-    permissions: frozenset[Permission] | None = None
-    grants: frozenset[Grant] | None = None
+    permissions: Permissions | None = None
+    grants: Grants | None = None
     redirect_uris: Annotated[tuple[RedirectUri, ...], Field(max_length=MAX_REDIRECT_URIS)] | None = None
     rate_limit_factor: RateLimitFactor | None = None
     status: Status | None = None
@@ -188,6 +201,8 @@ class ApplicationChanges(Command):
 
 class LoginChanges(Command):
     """A user's name and password; a new password also lifts a lock."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     CLEARS: ClassVar[frozenset[str]] = frozenset({"user_name"})
 
@@ -206,19 +221,19 @@ class LoginChanges(Command):
 
 class NewJwt(Command):
     label: Name = "JWT"
-    client_ids: Annotated[tuple[Annotated[ClientId, Id], ...], Field(max_length=MAX_JWT_CLIENTS)] = ()
+    client_ids: Annotated[tuple[ClientRef, ...], Field(max_length=MAX_JWT_CLIENTS)] = ()
     """The applications that may use it; none means all."""
     expires_at: AwareDatetime | None = None
 
 
 class NewAdminKey(Command):
     label: Name
-    account_id: Annotated[AccountId, Id] | None = None
+    account_id: AccountRef | None = None
     """The only account that it is good for; null is all."""
 
 
 class NewPublisherKey(NewAdminKey):
-    default_account_id: Annotated[AccountId, Id] | None = None
+    default_account_id: AccountRef | None = None
     """For a key that is good for all: the account of events that don't say theirs."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.provision_api_keys import new_api_key
@@ -25,6 +25,7 @@ from bellwire.model.identity import ApiKey, JwtCredential, KeyKind, UserLogin
 from bellwire.model.ids import ClientId, ExtensionId
 
 MAX_JWTS_OF_A_USER = 1000
+LONGEST_JWT_LIFE = timedelta(days=36525)
 
 
 class Logins:
@@ -113,11 +114,11 @@ class Jwts:
                     raise unknown_reference(
                         f"clientIds[{position}]", client, "is not an application that this user can log in with"
                     )
-            self._require_future(new.expires_at)
+            expires_at = self._checked_expiry(new.expires_at)
             if len(await self._desk.credentials.jwts_of(user.id)) >= MAX_JWTS_OF_A_USER:
                 raise Conflict("CMN-101", f"A user has at most {MAX_JWTS_OF_A_USER} JWTs, revoked ones included")
             token, credential = self._minting.mint_jwt(
-                user.id, client_ids=_each_once(new.client_ids), expires_at=new.expires_at, label=new.label
+                user.id, client_ids=_each_once(new.client_ids), expires_at=expires_at, label=new.label
             )
             await self._desk.credentials.save_jwt(credential)
             return JwtWithToken(credential, token)
@@ -130,14 +131,19 @@ class Jwts:
                 raise not_found("jti", jti)
             await self._desk.credentials.save_jwt(replace(credential, revoked=True))
 
-    def _require_future(self, expires_at: datetime | None) -> None:
-        if expires_at is not None and expires_at <= self._desk.clock.now():
+    def _checked_expiry(self, expires_at: datetime | None) -> datetime | None:
+        if expires_at is None:
+            return None
+        now = self._desk.clock.now()
+        if not now < expires_at < now + LONGEST_JWT_LIFE:
             raise InvalidRequest(
                 "CMN-101",
-                "Parameter [expiresAt] value is invalid: it has passed already",
+                "Parameter [expiresAt] value is invalid: it has to lie ahead, and not more than 100 years; "
+                "leave it out for a JWT that does not expire",
                 parameter="expiresAt",
                 value=expires_at.isoformat(),
             )
+        return expires_at.astimezone(UTC)
 
 
 def _each_once(clients: tuple[ClientId, ...]) -> tuple[ClientId, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -268,15 +268,15 @@ class TestApplications:
     async def test_a_redirect_uri_that_can_not_be_used_is_refused_by_place_and_reason(
         self, provisioning: Provisioning
     ) -> None:
-        uris = ("https://example.org/back", "https://example.org/back#part")
-        with pytest.raises(InvalidRequest, match=r"redirectUris\[1\].*fragment"):
+        uris = ("https://example.org/back", "https://user@example.org/back")
+        with pytest.raises(InvalidRequest, match=r"redirectUris\[1\].*user"):
             await provisioning.applications.create(
                 ALL_ACCOUNTS, NewApplication(name="App", permissions=frozenset(), redirect_uris=uris)
             )
         made = await provisioning.applications.create(ALL_ACCOUNTS, NewApplication(name="App", permissions=frozenset()))
         with pytest.raises(InvalidRequest, match=r"redirectUris\[0\]"):
             await provisioning.applications.change(
-                ALL_ACCOUNTS, made.application.client_id, ApplicationChanges(redirect_uris=("back",))
+                ALL_ACCOUNTS, made.application.client_id, ApplicationChanges(redirect_uris=("javascript:back()",))
             )
 
     @pytest.mark.parametrize(
@@ -426,10 +426,13 @@ class TestJwts:
             with pytest.raises(InvalidRequest, match=r"clientIds\[0\]"):
                 await provisioning.jwts.create(ALL_ACCOUNTS, anna.id, NewJwt(client_ids=(client,)))
 
-    async def test_an_expiry_in_the_past_is_refused(self, provisioning: Provisioning, acme: Account) -> None:
+    @pytest.mark.parametrize("expires_at", [NOW, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+    async def test_an_expiry_in_the_past_or_beyond_all_lives_is_refused(
+        self, provisioning: Provisioning, acme: Account, expires_at: datetime
+    ) -> None:
         anna = await an_extension(provisioning, acme, "101")
         with pytest.raises(InvalidRequest, match="expiresAt"):
-            await provisioning.jwts.create(ALL_ACCOUNTS, anna.id, NewJwt(expires_at=NOW))
+            await provisioning.jwts.create(ALL_ACCOUNTS, anna.id, NewJwt(expires_at=expires_at))
 
 
 class TestKeys:
