@@ -7,7 +7,6 @@ that was interrupted is made good by the next, and a later start finds the note 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -82,7 +81,7 @@ class DemoCredentials:
     """Every demo user's."""
     users: tuple[DemoUser, ...]
 
-    def env(self, server_url: str) -> Mapping[str, str]:
+    def env(self, server_url: str) -> dict[str, str]:
         """The variables that `bellwire env` prints, in its order."""
         return {
             "RC_SERVER_URL": server_url,
