@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography.fernet import Fernet
@@ -90,8 +91,13 @@ class MemoryIdentity:
             await self.remove_extension(extension.id)
         self._numbers = {k: n for k, n in self._numbers.items() if n.account_id != account}
         self._devices = {k: d for k, d in self._devices.items() if d.account_id != account}
-        self._applications = {k: a for k, a in self._applications.items() if a.account_id != account}
-        self._keys = {k: key for k, key in self._keys.items() if key.account_id != account}
+        for application in [a for a in self._applications.values() if a.account_id == account]:
+            await self.remove_application(application.client_id)
+        self._keys = {
+            k: replace(key, default_account_id=None) if key.default_account_id == account else key
+            for k, key in self._keys.items()
+            if key.account_id != account
+        }
         self._accounts.pop(account, None)
 
     async def remove_extension(self, extension: ExtensionId) -> None:
@@ -99,7 +105,20 @@ class MemoryIdentity:
         self._jwts = {k: j for k, j in self._jwts.items() if j.extension_id != extension}
         for session in [s for s in self._sessions.values() if s.extension_id == extension]:
             await self.remove_session(session.id)
+        self._codes = {k: c for k, c in self._codes.items() if c.extension_id != extension}
         self._extensions.pop(extension, None)
+        for other in list(self._extensions.values()):
+            self._extensions[other.id] = replace(
+                other,
+                monitored_lines=tuple(line for line in other.monitored_lines if line != extension),
+                favorites=tuple(favorite for favorite in other.favorites if favorite != extension),
+            )
+        self._numbers = {
+            k: replace(n, extension_id=None) if n.extension_id == extension else n for k, n in self._numbers.items()
+        }
+        self._devices = {
+            k: replace(d, extension_id=None) if d.extension_id == extension else d for k, d in self._devices.items()
+        }
 
     async def remove_number(self, number_id: str) -> None:
         self._numbers.pop(number_id, None)
@@ -110,6 +129,7 @@ class MemoryIdentity:
     async def remove_application(self, client: ClientId) -> None:
         for session in [s for s in self._sessions.values() if s.client_id == client]:
             await self.remove_session(session.id)
+        self._codes = {k: c for k, c in self._codes.items() if c.client_id != client}
         self._applications.pop(client, None)
 
     async def login_of(self, extension: ExtensionId) -> UserLogin | None:

@@ -23,8 +23,6 @@ from bellwire.wire.oauth import phone_digits
 _PARALLEL_TRIES = 4
 """Each takes 16 MiB and a thread."""
 
-_MAX_WAITING_TRIES = 64
-
 
 class Passwords:
     """Checks names and passwords, off the event loop, and locks logins that are guessed at."""
@@ -37,12 +35,14 @@ class Passwords:
         clock: Clock,
         max_failed_attempts: int = 6,
         lock: timedelta = timedelta(minutes=5),
+        max_waiting: int = 64,
     ) -> None:
         self._directory = directory
         self._credentials = credentials
         self._clock = clock
         self._max_failed_attempts = max_failed_attempts
         self._lock = lock
+        self._max_waiting = max_waiting
         self._counting = asyncio.Lock()
         self._trying = asyncio.Semaphore(_PARALLEL_TRIES)
         self._waiting = 0
@@ -129,7 +129,7 @@ class Passwords:
                 await self._credentials.save_login(replace(login, failed_attempts=0, locked_until=None))
 
     async def _matches(self, password: str, stored: bytes | None) -> bool:
-        if self._waiting >= _MAX_WAITING_TRIES:
+        if self._waiting >= self._max_waiting:
             raise Unavailable("Too many passwords are being checked at this moment", retry_after_seconds=2)
         self._waiting += 1
         try:

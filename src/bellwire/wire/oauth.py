@@ -70,7 +70,7 @@ def access_ttl(asked: str | None) -> int:
     seconds = _number(asked)
     if seconds is None or seconds > DEFAULT_ACCESS_TTL_SECONDS:
         return DEFAULT_ACCESS_TTL_SECONDS
-    return max(MIN_ACCESS_TTL_SECONDS, int(seconds))
+    return int(max(MIN_ACCESS_TTL_SECONDS, seconds))
 
 
 def refresh_ttl(asked: str | None, *, otherwise: int = DEFAULT_REFRESH_TTL_SECONDS) -> int:
