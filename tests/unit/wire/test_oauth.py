@@ -63,6 +63,7 @@ def test_any_bytes_are_a_form_or_refused(encoded: bytes) -> None:
         ("3600", 3600),
         ("3601", 3600),
         ("1e999", 3600),
+        ("-inf", 600),
     ],
 )
 def test_access_lifetimes_are_clamped(asked: str | None, granted: int) -> None:
