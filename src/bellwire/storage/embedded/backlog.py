@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from bellwire.errors import Unavailable
 from bellwire.model.attempt import Attempt, BacklogRow
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
@@ -15,7 +15,7 @@ from bellwire.storage.embedded.delivery_file import DeliveryFile, read_kept_wind
 from bellwire.storage.embedded.event_log import require_embedded
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.storage.embedded.reader_thread import ReaderThread
-from bellwire.storage.embedded.writer_thread import WriterThread
+from bellwire.storage.embedded.writer_thread import WriterThread, stopping
 
 SWEEP_WINDOW = 16_384
 """Kept events that one sweep looks at."""
@@ -115,12 +115,11 @@ class EmbeddedBacklog:
                 lambda files: read_kept_window(files.delivery, after, SWEEP_WINDOW)
             )
             for start in range(0, len(unneeded), self._limits.chunk_rows):
-                chunk = unneeded[start : start + self._limits.chunk_rows]
-                await writer.submit(lambda chunk=chunk: self._delivery.release(chunk))  # type: ignore[misc]
+                await writer.submit(partial(self._delivery.release, unneeded[start : start + self._limits.chunk_rows]))
+            await writer.submit(self._delivery.end_sweep)
             self._swept_until = Position(window[-1]) if window else LOG_START
         finally:
             self._is_sweeping = False
-            writer.submit(self._delivery.end_sweep)
 
     def close(self) -> None:
         """Refuse all later calls that write."""
@@ -128,5 +127,5 @@ class EmbeddedBacklog:
 
     def _open_writer(self) -> WriterThread:
         if self._writer is None:
-            raise Unavailable("Bellwire is stopping")
+            raise stopping()
         return self._writer

@@ -16,7 +16,7 @@ from bellwire.storage.embedded.log_file import LogFile, read_after, read_at
 from bellwire.storage.embedded.log_writer import Answers, Append, Trim, Trimmed
 from bellwire.storage.embedded.reader_thread import ReaderThread, ReadFiles
 from bellwire.storage.embedded.tail import EVENT_OVERHEAD_BYTES, Tail
-from bellwire.storage.embedded.writer_thread import WriterThread, disk_is_low, refuse, resolve
+from bellwire.storage.embedded.writer_thread import WriterThread, disk_is_low, refuse, resolve, stopping
 
 OVERLOAD_RETRY_SECONDS = 1
 
@@ -177,7 +177,7 @@ class EmbeddedEventLog:
 
     def _open_writer(self) -> WriterThread:
         if self._writer is None:
-            raise Unavailable("Bellwire is stopping")
+            raise stopping()
         return self._writer
 
 

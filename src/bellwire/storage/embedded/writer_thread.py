@@ -66,6 +66,10 @@ def disk_is_low() -> Unavailable:
     return Unavailable("the disk is nearly full: nothing more is logged", retry_after_seconds=DISK_RETRY_SECONDS)
 
 
+def stopping() -> Unavailable:
+    return Unavailable("Bellwire is stopping")
+
+
 def resolve(future: asyncio.Future[T], result: T) -> None:
     """Give the result to whoever still waits: a caller that was cancelled has cancelled its future."""
     if not future.done():
@@ -113,16 +117,17 @@ class WriterThread:
         self._fatal: Unavailable | None = None
         self._is_upkeep_due = True
         self._stop: _Stop | None = None
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="bellwire-writer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def append(self, append: Append) -> None:
-        self._inbox.put(append)
+        self._put(append)
 
     def trim(self, trim: Trim) -> None:
-        self._inbox.put(trim)
+        self._put(trim)
 
     def submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Run in the writer thread, after what was submitted before.
@@ -130,13 +135,13 @@ class WriterThread:
         The future fails with `Unavailable` where SQLite failed, and with the work's own exception otherwise.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Task(work, future))
+        self._put(_Task(work, future))
         return future
 
     def chore(self, step: Step) -> asyncio.Future[None]:
         """Run a step now and then until it returns False; several chores take turns."""
         future: asyncio.Future[None] = self._loop.create_future()
-        self._inbox.put(_Chore(step, future))
+        self._put(_Chore(step, future))
         return future
 
     async def stop(self) -> bool:
@@ -146,10 +151,16 @@ class WriterThread:
             whether the files are sound: False after a fatal error, when they must not be written any more.
         """
         stop = _Stop(self._loop.create_future())
-        self._inbox.put(stop)
+        self._put(stop)
+        self._is_stopped = True
         await stop.future
         self._thread.join()
         return self._fatal is None
+
+    def _put(self, item: Append | Trim | _Task | _Chore | _Stop) -> None:
+        if self._is_stopped:
+            raise stopping()
+        self._inbox.put(item)
 
     # From here on, all runs in the writer thread.
 
@@ -169,7 +180,7 @@ class WriterThread:
             if self._fatal is None and (self._inbox.empty() or rounds % ROUNDS_PER_STEP == 0):
                 self._do_step()
                 self._hand_back()
-        self._refuse_chores(Unavailable("Bellwire is stopping"))
+        self._refuse_chores(stopping())
         self._finished.append(partial(resolve, self._stop.future, None))
         self._hand_back()
 
@@ -199,6 +210,8 @@ class WriterThread:
                 self._log_writer.trim(item)
             case _Task():
                 self._tasks.append(item)
+            case _Chore() if self._fatal is not None:
+                self._finished.append(partial(refuse, item.future, self._fatal))
             case _Chore():
                 self._chores.append(item)
             case _Stop():
