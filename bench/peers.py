@@ -33,7 +33,7 @@ http {{
   keepalive_timeout 60s;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location / {{ return {status}; }}
+    location / {{ add_header Validation-Token $http_validation_token; return {status}; }}
   }}
 }}
 """

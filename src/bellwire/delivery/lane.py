@@ -153,6 +153,7 @@ class Lane:
         "_ledger",
         "_limits",
         "_loaded",
+        "_put_since_read_began",
         "_queues",
         "_ramp",
         "_read_generation",
@@ -205,6 +206,7 @@ class Lane:
         self._finished_while_reading: list[Place] = []
         self._cursor = _START
         self._at_end = False
+        self._put_since_read_began = False
         self._skipped_from: Place | None = None
         self._skipped_keys: set[str] = set()
         self._wanted: set[Place] = set()
@@ -219,6 +221,11 @@ class Lane:
     def backlog_rows(self) -> int:
         """Rows in the backlog, those of the commit being gathered included."""
         return self._rows
+
+    @property
+    def waiting(self) -> int:
+        """Notifications that wait in memory."""
+        return self._waiting
 
     @property
     def waiting_bytes(self) -> int:
@@ -256,7 +263,6 @@ class Lane:
                 return
             self.spill()
         self._put(notification)
-        self._at_end = False
         self._remember(notification)
 
     # Attempts
@@ -344,6 +350,7 @@ class Lane:
     def begin_read(self) -> None:
         """Rows after `cursor` are being read; everything put so far must be committed before they are."""
         self.reading = True
+        self._put_since_read_began = False
         self._read_generation = self._generation
 
     def wanted(self, rows: Sequence[BacklogRow]) -> list[BacklogRow]:
@@ -471,6 +478,8 @@ class Lane:
         self._ledger.put(self.subscription, notification)
         notification.has_row = True
         self._rows += 1
+        self._at_end = False
+        self._put_since_read_began = True
 
     def _remember(self, notification: Notification) -> None:
         """Keep the last few rows put while draining, so that the lane can catch up with what is not committed yet."""
@@ -603,7 +612,7 @@ class Lane:
             self._cursor = place
             while self._fresh and self._fresh[0].place <= place:
                 self._fresh_bytes -= self._fresh.popleft().size_bytes
-        self._at_end = len(rows) < asked
+        self._at_end = len(rows) < asked and not self._put_since_read_began
 
     def _go_live_if_caught_up(self) -> None:
         if (

@@ -8,6 +8,7 @@ draining lanes, which may use at most half, so that late retries never take what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ class DeliveryLimits:
     reads_at_once: int = 8
     gathered: int = 20_000
     """Entries of an uncommitted batch at which the router waits for the commit."""
+    patience: float = 0.05
+    """The router waits so long for a LIVE lane that is half full; one that stays so is left to overflow."""
     memory_bytes: int = 128 << 20
     """Bodies that wait in memory, over all lanes."""
 
@@ -84,7 +87,7 @@ class DeliveryLimits:
 class _Line:
     """A destination with its lane and its timer."""
 
-    __slots__ = ("cancels", "destination", "gate", "is_starved", "lane", "timer", "wake_at")
+    __slots__ = ("cancels", "destination", "gate", "is_slow", "is_starved", "lane", "timer", "wake_at")
 
     def __init__(self, destination: Destination, lane: Lane, gate: _Gate) -> None:
         self.destination = destination
@@ -93,6 +96,8 @@ class _Line:
         self.timer: asyncio.TimerHandle | None = None
         self.wake_at = 0.0
         self.is_starved = False
+        self.is_slow = False
+        """It stayed half full for longer than the router's patience, and was not nearly empty since."""
         self.cancels: dict[Notification, Callable[[], None]] = {}
 
 
@@ -144,6 +149,10 @@ class Deliveries:
         self._gates: dict[tuple[str, str, int], _Gate] = {}
         self._all = _Gate(self._limits.in_flight)
         self._draining = _Gate(max(1, self._limits.in_flight // 2))
+        self._pressed: dict[_Line, float] = {}
+        self._relieved = asyncio.Event()
+        self._high_water = max(1, self._limits.lane.waiting // 2)
+        self._low_water = self._limits.lane.waiting // 4
         self._dirty = asyncio.Event()
         self._commit_lock = asyncio.Lock()
         self._reads = asyncio.Semaphore(self._limits.reads_at_once)
@@ -267,6 +276,7 @@ class Deliveries:
             return
         rows = line.lane.backlog_rows
         line.lane.close()
+        self._relieve(line)
         if line.timer is not None:
             line.timer.cancel()
         line.gate.lines -= 1
@@ -285,20 +295,40 @@ class Deliveries:
         if line is None:  # closed between matching and here: nothing is owed any more
             self._ledger.settling.settle(notification.position)
             return
-        line.lane.offer(notification)
+        lane = line.lane
+        lane.offer(notification)
         self._active[subscription] = line
-        if line.lane.mode is not Mode.LIVE:
-            self._dirty.set()
         self._pump(line)
+        if lane.mode is not Mode.LIVE:
+            self._dirty.set()
+        elif lane.waiting >= self._high_water and not line.is_slow and line not in self._pressed:
+            self._pressed[line] = self._clock.monotonic() + self._limits.patience
 
     def wake(self) -> None:
         """The router moved on: the watermark may be committed."""
         self._dirty.set()
 
     async def room(self) -> None:
-        """Wait while more is gathered than a batch should hold."""
+        """Wait while more is gathered than a batch should hold, or while lanes that keep up are half full.
+
+        Without this a publisher quicker than the deliveries would send every healthy subscription by way of the disk.
+        A lane that stays half full for longer than `patience` is not waited for again until it was nearly empty, so a
+        slow endpoint holds the others up once, for that long.
+        """
         if len(self._ledger) > self._limits.gathered:
             await self.commit()
+        while self._pressed:
+            now = self._clock.monotonic()
+            for line, until in list(self._pressed.items()):
+                if until <= now:
+                    line.is_slow = True
+                    del self._pressed[line]
+            if not self._pressed:
+                return
+            self._relieved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._pressed.values()) - now):
+                    await self._relieved.wait()
 
     def is_owed(self, subscription: SubscriptionId) -> bool:
         """Whether anything waits for the subscription, in memory, under way or in the backlog."""
@@ -411,10 +441,17 @@ class Deliveries:
         if not lane.closed:
             lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
             self._pump(line)
+            if lane.waiting <= self._low_water and (self._pressed or line.is_slow):
+                self._relieve(line)
         self._dirty.set()
         for gate in gates:
             if gate.waiting:
                 self._admit(gate)
+
+    def _relieve(self, line: _Line) -> None:
+        line.is_slow = False
+        if self._pressed.pop(line, None) is not None and not self._pressed:
+            self._relieved.set()
 
     def _lost(self, line: _Line, notification: Notification) -> None:
         """The event is in no log any more: recorded, so that it does not vanish without a trace."""

@@ -10,13 +10,13 @@ import hashlib
 import re
 import uuid as uuids
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from bellwire.engine.fairness import Unrouted
 from bellwire.errors import InvalidRequest
@@ -67,7 +67,6 @@ class Submissions:
         self._clock = clock
         self._max_event_bytes = max_event_bytes
         self._topic = lru_cache(maxsize=65_536)(_resolve)
-        self._validators: dict[str, TypeAdapter[Any]] = {}
 
     def read(self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None) -> Event | Rejection:
         """One submitted event, or why it is rejected.
@@ -107,9 +106,9 @@ class Submissions:
         if key.account_id is not None and key.account_id != account:
             return Rejection("CMN-401", f"event: the publisher key is for account {key.account_id}, not {account}")
         family = topic.family
-        body = _decode_object(raw)
-        if (problem := self._judge_body(family, body)) is not None:
+        if (problem := _judge_body(family, raw)) is not None:
             return problem
+        body = _decode_object(raw)
         uuid, chosen = submission.uuid, True
         if uuid is None:
             uuid, chosen = (fallback_uuid, True) if fallback_uuid is not None else (str(uuids.uuid4()), False)
@@ -138,19 +137,18 @@ class Submissions:
             facts=Facts(family.rows(body), family.ordering_key(topic.values, body)),
         )
 
-    def _judge_body(self, family: EventFamily, body: Mapping[str, Any]) -> Rejection | None:
-        validator = self._validators.get(family.name)
-        if validator is None:
-            validator = self._validators[family.name] = TypeAdapter(family.body)
-        try:
-            validator.validate_python(body)
-        except ValidationError as errors:
-            first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
-            place = ".".join(["body", *map(str, first["loc"])])
-            more = errors.error_count() - 1
-            rest = f" (and {more} more)" if more else ""
-            return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
-        return None
+
+def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
+    """The body against its family's model: strict, and straight from the bytes."""
+    try:
+        family.body.__pydantic_validator__.validate_json(raw)
+    except ValidationError as errors:
+        first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(["body", *map(str, first["loc"])])
+        more = errors.error_count() - 1
+        rest = f" (and {more} more)" if more else ""
+        return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
+    return None
 
 
 def _resolve(event: str, account: str | None) -> ResolvedTopic | Rejection:

@@ -69,7 +69,7 @@ class Router:
         clock: Clock,
         on_routed: Callable[[Event, int], None],
         read_bytes: int = 4 << 20,
-        turn: int = 128,
+        turn: int = 32,
     ) -> None:
         self._partition = partition
         self._log = log

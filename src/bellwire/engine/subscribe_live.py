@@ -17,6 +17,7 @@ request that asked for it is cancelled.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +29,7 @@ import structlog
 from bellwire.engine.subscribers import Subscribers
 from bellwire.errors import InvalidRequest, TooManyRequests
 from bellwire.filters import EventFilter, parse_filter
-from bellwire.model.ids import Partition, Position, SubscriptionId
+from bellwire.model.ids import AccountId, ClientId, Partition, Position, SubscriptionId
 from bellwire.model.subscription import Subscription
 from bellwire.ports.delivery_control import DeliveryControl, Subscriber
 from bellwire.ports.event_log import EventLog
@@ -94,7 +95,11 @@ class LiveSubscriptions:
     async def restore(self) -> int:
         """Open all stored subscriptions, at start; returns how many. Expired ones go with the first `expire_due`."""
         stored = await self._store.all()
-        for number, subscription in enumerate(stored, start=1):
+        stored.reverse()
+        number = 0
+        while stored:  # taken one by one, so that what was read is not in memory twice
+            number += 1
+            subscription = _sharing_ids(stored.pop())
             parsed = [parse_stored(subscription, version.filters) for version in subscription.versions]
             subscriber = self.subscribers.open(subscription, parsed)
             self._track(subscription, parsed[-1])
@@ -102,7 +107,7 @@ class LiveSubscriptions:
             self._delivery.released(subscription.id)
             if number % 1000 == 0:
                 await asyncio.sleep(0)
-        return len(stored)
+        return number
 
     async def open(self, subscription: Subscription, filters: Sequence[EventFilter]) -> None:
         """Begin a subscription whose only version starts at `head()`, called in the same step of the loop.
@@ -257,6 +262,15 @@ class LiveSubscriptions:
         subscriber = self.subscribers.get(subscription)
         assert subscriber is not None, f"subscription {subscription} is not open"
         return subscriber
+
+
+def _sharing_ids(subscription: Subscription) -> Subscription:
+    """The same, with one string in memory for each account and application instead of one for each subscription."""
+    return replace(
+        subscription,
+        account_id=AccountId(sys.intern(subscription.account_id)),
+        client_id=ClientId(sys.intern(subscription.client_id)),
+    )
 
 
 def parse_stored(subscription: Subscription, filters: Sequence[str]) -> list[EventFilter | None]:

@@ -201,7 +201,9 @@ class Subscribers:
             self._projections.append(frozenset())
             for column in (self._versions, self._filter_indexes, self._from, self._until):
                 column.append(0)
-        places = self._index.add(event_filter.key, event_filter.predicates, handle)
+        text = version.filters[number]
+        key = text if text == event_filter.key else event_filter.key  # one string instead of two equal ones
+        places = self._index.add(key, event_filter.predicates, handle)
         self._owners[handle] = subscriber
         self._places[handle] = places[0] if len(places) == 1 else places
         self._projections[handle] = self._projection_sets.setdefault(event_filter.projections, event_filter.projections)
