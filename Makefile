@@ -57,6 +57,7 @@ $(RUN_STAMP): requirements/build.txt requirements/run.txt pyproject.toml | $(BIN
 	@$(PIP) install --require-hashes -r requirements/build.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 # The tests' set holds the run set at the same versions, so it satisfies `make run`, too.

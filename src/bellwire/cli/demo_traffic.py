@@ -14,21 +14,55 @@ from typing import Any
 
 import httpx
 
+from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH
 from bellwire.cli.remote import said
 from bellwire.engine.seed import DemoCredentials
 from bellwire.engine.seed_company import ACCOUNT, DEVICES, PEOPLE, extensions
 from bellwire.engine.traffic import Publication, Traffic, run_traffic
 from bellwire.engine.traffic_stage import Person, Scene
-from bellwire.filters import TemplateReference, reference
 from bellwire.model.directory import ExtensionType
 from bellwire.ports.clock import Clock
 from bellwire.testing.receiver import WebhookReceiver
 
-RECEIVER_PATH = "/bellwire-dev"
-_SUBSCRIPTIONS = {"general": "/restapi/v1.0/subscription", "webinar": "/webinar/notifications/v1/subscriptions"}
+FILTERS_EACH = 100
+"""One subscription takes so many."""
+LIFETIME_SECONDS = 365 * 86400
+GENERAL_PATH = "/restapi/v1.0/subscription"
+WEBINAR_PATH = "/webinar/notifications/v1/subscriptions"
+
+_ACCOUNT = "/restapi/v1.0/account/~"
+_OF_THE_ACCOUNT = (
+    f"{_ACCOUNT}/telephony/sessions",
+    f"{_ACCOUNT}/presence?detailedTelephonyState=true",
+    f"{_ACCOUNT}/extension/~/presence/line/presence",
+    f"{_ACCOUNT}/a2p-sms/batches",
+    f"{_ACCOUNT}/a2p-sms/messages",
+    f"{_ACCOUNT}/a2p-sms/opt-outs",
+    f"{_ACCOUNT}/directory/entries",
+    f"{_ACCOUNT}/extension",
+    f"{_ACCOUNT}/message-threads/entries/sync",
+    "/team-messaging/v1/chats",
+    "/team-messaging/v1/posts",
+)
+_OF_EACH_EXTENSION = (
+    "",
+    "/incoming-call-pickup",
+    "/missed-calls",
+    "/message-store",
+    "/message-store/instant?type=SMS",
+    "/voicemail",
+    "/fax?direction=Inbound",
+    "/presence/dnd",
+    "/favorite",
+    "/grant",
+)
+_WEBINAR = (
+    "/webinar/configuration/v1/company/sessions",
+    "/webinar/registration/v1/company/sessions/state",
+    "/webinar/registration/v1/company/sessions/registrants",
+    "/webinar/runtime/v1/company/sessions/state",
+)
 _SUPERVISOR = next(person for person in PEOPLE if person.also_may)
-_NOT_FOR_HER = frozenset({"subscription_reminder", "emergency_address", "insights", "contact_center_number"})
-"""Families that are no traffic, or that the supervisor has no permission for."""
 
 
 def demo_scene(credentials: DemoCredentials) -> Scene:
@@ -54,28 +88,13 @@ def demo_scene(credentials: DemoCredentials) -> Scene:
 
 
 def demo_filters(scene: Scene) -> dict[str, list[str]]:
-    """Filters for all families of the traffic, by endpoint: one for the account where there is such a template,
-    otherwise one for each extension or queue."""
-    found: dict[str, list[str]] = {endpoint: [] for endpoint in _SUBSCRIPTIONS}
-    widest: dict[str, TemplateReference] = {}
-    for template in reference():
-        if template.family not in _NOT_FOR_HER:
-            known = widest.get(template.family)
-            if known is None or len(template.path_parameters) < len(known.path_parameters):
-                widest[template.family] = template
-    for template in widest.values():
-        found[template.endpoint] += _filters_on(template, scene)
-    return found
-
-
-def _filters_on(template: TemplateReference, scene: Scene) -> list[str]:
-    fixed = [f"{parameter.name}={parameter.fixed}" for parameter in template.query_parameters if parameter.fixed]
-    path = template.template.replace("{accountId}", "~") + ("?" + "&".join(fixed) if fixed else "")
-    if "{extensionId}" in path:
-        return [path.replace("{extensionId}", person.extension_id) for person in scene.people]
-    if "{groupId}" in path:
-        return [path.replace("{groupId}", queue) for queue in scene.queues]
-    return [path]
+    """Event filters for what the stories tell, by the path of the API that subscribes to them."""
+    general = list(_OF_THE_ACCOUNT)
+    general += [f"{_ACCOUNT}/call-queues/{queue}/presence" for queue in scene.queues]
+    general += [
+        f"{_ACCOUNT}/extension/{person.extension_id}{rest}" for person in scene.people for rest in _OF_EACH_EXTENSION
+    ]
+    return {GENERAL_PATH: general, WEBINAR_PATH: list(_WEBINAR)}
 
 
 class _Refused(Exception):
@@ -88,7 +107,7 @@ async def demo_traffic(
 ) -> AsyncIterator[None]:
     """Run traffic while the context lasts. What goes wrong is written, and does not end the server."""
     async with (
-        WebhookReceiver(path=RECEIVER_PATH, keep=False) as receiver,
+        WebhookReceiver(path=BUILT_IN_RECEIVER_PATH, keep=False) as receiver,
         httpx.AsyncClient(base_url=server_url, timeout=30, trust_env=False) as client,
     ):
         demo = _Demo(client, credentials)
@@ -131,17 +150,19 @@ class _Demo:
         self._token = answer.json()["access_token"]
 
     async def subscribe(self, address: str, filters: Mapping[str, list[str]]) -> None:
-        for endpoint, path in _SUBSCRIPTIONS.items():
-            mode = {"transportType": "WebHook", "address": address}
-            body = {"eventFilters": filters[endpoint], "deliveryMode": mode, "expiresIn": 86400 * 365}
-            _accepted(await self._ask("POST", path, json=body))
+        mode = {"transportType": "WebHook", "address": address}
+        for path, wanted in filters.items():
+            for start in range(0, len(wanted), FILTERS_EACH):
+                part = wanted[start : start + FILTERS_EACH]
+                body = {"eventFilters": part, "deliveryMode": mode, "expiresIn": LIFETIME_SECONDS}
+                _accepted(await self._ask("POST", path, json=body))
 
     async def unsubscribe(self) -> None:
         """Delete what this run or an earlier one has made."""
-        for path in _SUBSCRIPTIONS.values():
+        for path in (GENERAL_PATH, WEBINAR_PATH):
             listed = _accepted(await self._ask("GET", path)).json()
             for subscription in listed["records"]:
-                if subscription["deliveryMode"].get("address", "").endswith(RECEIVER_PATH):
+                if subscription["deliveryMode"].get("address", "").endswith(BUILT_IN_RECEIVER_PATH):
                     await self._ask("DELETE", f"{path}/{subscription['id']}")
 
     async def publish(self, publication: Publication) -> None:

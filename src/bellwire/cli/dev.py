@@ -46,8 +46,7 @@ def dev(
     from contextlib import asynccontextmanager
     from urllib.parse import urlsplit
 
-    from bellwire.cli.demo_traffic import RECEIVER_PATH, demo_traffic
-    from bellwire.cli.notification_lines import Sample, line_for
+    from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH, Sample, line_for
     from bellwire.cli.process import run_server
     from bellwire.observe.logs import set_up_logs
     from bellwire.settings import LogFormat, local_url
@@ -62,12 +61,14 @@ def dev(
 
         def show(attempt: Attempt, event: Event | None) -> None:
             address = urlsplit(attempt.address)
-            to = "" if address.path == RECEIVER_PATH else address.netloc
+            to = "" if address.path == BUILT_IN_RECEIVER_PATH else address.netloc
             now = server.clock.now().astimezone()
             sample.add(lambda: line_for(attempt, event, f"{now:%H:%M:%S}", to=to), server.clock.monotonic())
 
         server.attempts.listen(show)
         if traffic and server.demo is not None:
+            from bellwire.cli.demo_traffic import demo_traffic
+
             async with demo_traffic(url, server.demo, server.clock, typer.echo):
                 yield
         else:

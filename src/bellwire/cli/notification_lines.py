@@ -11,6 +11,7 @@ from bellwire.families import REGISTRY
 from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.event import Event
 
+BUILT_IN_RECEIVER_PATH = "/bellwire-dev"
 LINES_A_SECOND = 20
 MAX_TEXT = 60
 
@@ -67,12 +68,16 @@ def what_happened(body: Mapping[str, Any]) -> str:
             value = value.get("code")
         if isinstance(value, str) and value:
             parts.append(value)
-    for claim in ("acceptCalls", "active", "missedCall"):
+    if inner.get("missedCall") is True:
+        parts.append("missed")
+    for claim in ("acceptCalls", "active"):
         if isinstance(inner.get(claim), bool):
             parts.append(f"{claim}={str(inner[claim]).lower()}")
     sender, recipient = _who(inner.get("from")), _who(inner.get("to"))
-    if sender or recipient:
-        parts.append(f"{sender or '?'} → {recipient or '?'}")
+    if sender and recipient:
+        parts.append(f"{sender} → {recipient}")
+    elif sender or recipient:
+        parts.append(f"from {sender}" if sender else f"to {recipient}")
     parts += [f"{count['type']} +{count['newCount']}" for count in _changes(inner)]
     for text in _TEXTS:
         said = inner.get(text)

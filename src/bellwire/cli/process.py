@@ -130,7 +130,7 @@ def _configuration(server: Server, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         server.app,
         http="httptools",
-        ws="websockets-sansio",
+        ws="none",  # nothing is served by WebSocket yet
         lifespan="off",
         log_config=None,
         access_log=False,
