@@ -45,6 +45,11 @@ class _Origin:
         return self.open + len(self.dials)
 
     @property
+    def undialled(self) -> int:
+        """How many requests wait for which no dial runs."""
+        return len(self.waiting) - sum(dial.post is None for dial in self.dials)
+
+    @property
     def is_unused(self) -> bool:
         return not (self.open or self.dials or self.waiting)
 
@@ -137,6 +142,10 @@ class Pool:
         self._closed = True
         orphans: list[Post] = []
         tasks: list[asyncio.Task[None]] = []
+        for connection in list(self._connections):
+            if connection.post is not None:
+                orphans.append(connection.post)
+            connection.abort()
         for origin in self._origins.values():
             orphans.extend(origin.waiting)
             origin.waiting.clear()
@@ -148,10 +157,6 @@ class Pool:
                     dial.task.cancel()
                     tasks.append(dial.task)
         await asyncio.gather(*tasks, return_exceptions=True)
-        for connection in list(self._connections):
-            if connection.post is not None:
-                orphans.append(connection.post)
-            connection.abort()
         if self._connections:
             await self._all_gone.wait()
         if self._sweeper is not None:
@@ -161,15 +166,17 @@ class Pool:
     # What connections say.
 
     def opened(self, connection: Connection) -> None:
-        self._connections.add(connection)
-        self._origins[connection.origin].open += 1
-        self._all_gone.clear()
-        if self._closed:
+        origin = self._origins.get(connection.origin)
+        if self._closed or origin is None:
             connection.abort()
+            return
+        self._connections.add(connection)
+        origin.open += 1
+        self._all_gone.clear()
 
     def free(self, connection: Connection, now: float) -> None:
         origin = self._origins[connection.origin]
-        if connection.is_too_old(now) or self._closed:
+        if self._closed or (connection.served and connection.is_too_old(now)):
             connection.close()
         elif origin.waiting:
             connection.send(origin.waiting.popleft())
@@ -180,13 +187,15 @@ class Pool:
                 self._make_room()
 
     def unusable(self, connection: Connection) -> None:
-        idle = self._origins[connection.origin].idle
-        if connection in idle:
-            idle.remove(connection)
+        origin = self._origins.get(connection.origin)
+        if origin is not None and connection in origin.idle:
+            origin.idle.remove(connection)
 
     def gone(self, connection: Connection, orphan: Post | None) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
         self.unusable(connection)
-        self._connections.discard(connection)
         self._requests_before += connection.served
         self._connections_before += connection.served > 0
         origin = self._origins[connection.origin]
@@ -205,7 +214,7 @@ class Pool:
 
     def _grow(self, origin: _Origin) -> None:
         """Start dials for requests that wait, as far as the limits allow."""
-        wanted = len(origin.waiting) - len(origin.dials)
+        wanted = origin.undialled
         room = self._limits.max_connections_per_origin - origin.connections
         for _ in range(min(wanted, room)):
             if len(self._connections) + self._dialing >= self._limits.max_connections:
@@ -227,22 +236,22 @@ class Pool:
             self._sweep_later()
 
     async def _run(self, origin: _Origin, dial: _Dial) -> None:
+        connection = Connection(origin.key, self, self._clock, self._limits)
         try:
             outcome = await self._dialer.connect(
-                origin.endpoint,
-                lambda: Connection(origin.key, self, self._clock, self._limits),
-                timeout_seconds=self._limits.connect_timeout,
-                stage=dial.stage,
+                origin.endpoint, lambda: connection, timeout_seconds=self._limits.connect_timeout, stage=dial.stage
             )
         except BaseException:
             # Stopping, or a bug of ours: either way the request must come to its outcome.
             if dial.post is not None:
                 origin.waiting.appendleft(dial.post)
+            self._drop(connection)
             raise
         finally:
             origin.dials.remove(dial)
             self._dialing -= 1
         if isinstance(outcome, DialFailure):
+            self._drop(connection)
             self._dial_failed(origin, dial, outcome)
         elif outcome.is_closing:
             # Counting it as a failed dial keeps an endpoint that accepts and hangs up from being dialled in a loop.
@@ -252,6 +261,13 @@ class Pool:
             outcome.send(dial.post)
         else:
             self.free(outcome, self._clock.monotonic())
+
+    def _drop(self, connection: Connection) -> None:
+        """Let go of a connection that opened just when its dial ran out of time or was cancelled: uvloop then closes
+        it without telling that it is lost."""
+        if connection in self._connections:
+            connection.abort()
+            self.gone(connection, None)
 
     def _dial_failed(self, origin: _Origin, dial: _Dial, failure: DialFailure) -> None:
         """A dial's failure is the outcome of the request that it was for, or of the one that has waited longest."""
@@ -286,7 +302,7 @@ class Pool:
                 # One connection at a time, then to the end of the queue: no origin takes all that is freed.
                 if origin.connections < self._limits.max_connections_per_origin:
                     self._dial(origin, None)
-                if len(origin.waiting) > len(origin.dials):
+                if origin.undialled > 0:
                     origin.is_queued = True
                     self._queued.append(origin)
 

@@ -55,15 +55,19 @@ class ResolverLimits:
 class _Kept:
     found: tuple[Address, ...] | NotResolved
     until: float
+    was_empty: bool
+    """The name had no addresses once, and c-ares' own memory may still say so."""
 
 
+_EMPTY = NotResolved("the name has no addresses")
+_STOPPING = "Bellwire is stopping"
 _ABSENT = frozenset({pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA, pycares.errno.ARES_EBADNAME})
 _REASONS = {
     pycares.errno.ARES_ENOTFOUND: "the name does not exist",
-    pycares.errno.ARES_ENODATA: "the name has no addresses",
+    pycares.errno.ARES_ENODATA: _EMPTY.reason,
     pycares.errno.ARES_EBADNAME: "the name is malformed",
     pycares.errno.ARES_ETIMEOUT: "the name servers did not answer in time",
-    pycares.errno.ARES_ECANCELLED: "Bellwire is stopping",
+    pycares.errno.ARES_ECANCELLED: _STOPPING,
 }
 
 
@@ -76,12 +80,10 @@ class DnsResolver:
         """
         self._clock = clock
         self._limits = limits or ResolverLimits()
-        self._ares = aiodns.DNSResolver(
-            nameservers=list(name_servers) or None,
-            loop=asyncio.get_running_loop(),
-            timeout=self._limits.first_try,
-            tries=2,
-        )
+        self._name_servers = list(name_servers) or None
+        self._ares = self._new_ares()
+        self._fresh: set[aiodns.DNSResolver] = set()
+        self._closed = False
         self._kept: dict[str, _Kept] = {}
         self._running: dict[str, asyncio.Task[tuple[Address, ...] | NotResolved]] = {}
 
@@ -96,8 +98,10 @@ class DnsResolver:
         return await asyncio.shield(running)
 
     async def close(self) -> None:
+        self._closed = True
         running = list(self._running.values())
-        await self._ares.close()
+        for ares in (self._ares, *self._fresh):
+            await ares.close()
         await asyncio.gather(*running)
 
     async def _look_up(self, host: str) -> tuple[Address, ...] | NotResolved:
@@ -105,15 +109,18 @@ class DnsResolver:
             found, seconds = await self._ask(host)
         finally:
             del self._running[host]
-        self._keep(host, _Kept(found, self._clock.monotonic() + seconds))
+        was_empty = found == _EMPTY or self._was_empty(host)
+        self._keep(host, _Kept(found, self._clock.monotonic() + seconds, was_empty))
         return found
 
     async def _ask(self, host: str) -> tuple[tuple[Address, ...] | NotResolved, float]:
         """What was found, and for how many seconds it may be kept."""
         limits = self._limits
+        if self._closed:
+            return NotResolved(_STOPPING), limits.trouble_kept
         try:
             async with asyncio.timeout(limits.timeout):
-                result = await self._ares.getaddrinfo(host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM)
+                result = await self._get_addresses(host)
         except TimeoutError:
             return NotResolved("the name servers did not answer in time"), limits.trouble_kept
         except aiodns.error.DNSError as error:
@@ -122,9 +129,37 @@ class DnsResolver:
             return NotResolved(reason), limits.absence_kept if code in _ABSENT else limits.trouble_kept
         addresses = tuple(dict.fromkeys(ip_address(node.addr[0].decode("ascii")) for node in result.nodes))
         if not addresses:
-            return NotResolved("the name has no addresses"), limits.absence_kept
+            return _EMPTY, limits.absence_kept
         ttl = min(node.ttl for node in result.nodes)
         return addresses, min(max(ttl, limits.kept_at_least), limits.kept_at_most)
+
+    async def _get_addresses(self, host: str) -> pycares.AddrInfoResult:
+        """What c-ares says.
+
+        It keeps the answer that a name has no addresses for an hour, whatever the name servers allow, and can't be
+        told to forget it. So a name that once had none is asked for by a c-ares that has never heard of it.
+        """
+        if not self._was_empty(host):
+            return await self._ares.getaddrinfo(host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM)
+        fresh = self._new_ares()
+        self._fresh.add(fresh)
+        try:
+            return await fresh.getaddrinfo(host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM)
+        finally:
+            self._fresh.discard(fresh)
+            await fresh.close()
+
+    def _was_empty(self, host: str) -> bool:
+        kept = self._kept.get(host)
+        return kept is not None and kept.was_empty
+
+    def _new_ares(self) -> aiodns.DNSResolver:
+        return aiodns.DNSResolver(
+            nameservers=self._name_servers,
+            loop=asyncio.get_running_loop(),
+            timeout=self._limits.first_try,
+            tries=2,
+        )
 
     def _keep(self, host: str, kept: _Kept) -> None:
         self._kept.pop(host, None)
