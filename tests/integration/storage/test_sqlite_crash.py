@@ -89,8 +89,8 @@ async def test_acknowledged_events_outlive_kill_9(tmp_path: Path) -> None:
 
     assert len(acknowledged) > 100
     assert [logged.position for logged in found] == list(range(1, len(found) + 1))
-    by_position = {logged.position: logged.event.uuid for logged in found}
-    assert all(by_position[position] == uuid for uuid, position in acknowledged.items())  # type: ignore[index]
+    by_position: dict[int, str] = {logged.position: logged.event.uuid for logged in found}
+    assert all(by_position[position] == uuid for uuid, position in acknowledged.items())
 
     chosen = [uuid for uuid in acknowledged if int(uuid.split("-")[1]) % 2 == 0]
     assert len({logged.event.uuid for logged in found if logged.event.chosen}) == sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import Position
 from bellwire.storage.embedded.dedupe_file import DEDUPE_FILE, RUNS_PER_MERGE, DedupeFile, State, hash_of
 from bellwire.storage.embedded.log_file import LogFile
+from bellwire.storage.embedded.log_writer import Append, LogWriter
 from tests.conformance.event_log import ACME, an_event
 
 
@@ -166,10 +168,6 @@ def test_a_step_that_fails_for_space_loses_nothing(pair: Pair) -> None:
 
 
 def test_two_uuids_of_equal_hash_are_told_apart_by_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    from bellwire.storage.embedded.log_writer import Append, LogWriter
-
     # 64-bit collisions can't be had, so every uuid hashes alike here.
     monkeypatch.setattr("bellwire.storage.embedded.log_writer.hash_of", lambda account, uuid: 42)
     pair = Pair(tmp_path / "data")

@@ -17,6 +17,7 @@ from bellwire.ports.event_log import Appended, Duplicate
 from tests.conformance.event_log import (
     MUCH,
     PARTITION,
+    EngineUnderTest,
     EventLogContract,
     an_event,
     positions_of,
@@ -46,7 +47,7 @@ class TestSqliteEventLogWithoutTail(EventLogContract):
         yield engine
         await engine.close()
 
-    async def test_all_fields_of_an_event_survive_a_restart_but_facts(self, engine: EmbeddedEngine) -> None:  # type: ignore[override]
+    async def test_all_fields_of_an_event_survive_a_restart_but_facts(self, engine: EngineUnderTest) -> None:
         """Facts don't even live until the restart here."""
         await engine.event_log.append(PARTITION, [an_event(facts=Facts(({},), "k")), an_event("newest")])
         assert (await read_all(engine.event_log))[0].event == an_event()
