@@ -17,8 +17,10 @@ request that asked for it is cancelled.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -40,6 +42,9 @@ from bellwire.subscriptions.versions import with_next_version, without_versions_
 
 MAX_VERSIONS = 100
 """Of one subscription's filters, at a time. Old ones leave when nothing in the backlog names them."""
+
+FREEZE_FROM = 10_000
+"""Subscriptions loaded at start from which on the collector is told to leave them alone for good."""
 
 _Result = TypeVar("_Result")
 _log = structlog.get_logger("bellwire.subscriptions")
@@ -97,17 +102,22 @@ class LiveSubscriptions:
         stored = await self._store.all()
         stored.reverse()
         number = 0
-        while stored:  # taken one by one, so that what was read is not in memory twice
-            number += 1
-            subscription = _sharing_ids(stored.pop())
-            parsed = [parse_stored(subscription, version.filters) for version in subscription.versions]
-            subscriber = self.subscribers.open(subscription, parsed)
-            self._track(subscription, parsed[-1])
-            self._delivery.opened(subscriber)
-            self._delivery.released(subscription.id)
-            if number % 1000 == 0:
-                await asyncio.sleep(0)
+        with _collector_off():
+            while stored:  # taken one by one, so that what was read is not in memory twice
+                number += 1
+                self._open_stored(_sharing_ids(stored.pop()))
+                if number % 1000 == 0:
+                    await asyncio.sleep(0)
+        if number >= FREEZE_FROM:
+            gc.freeze()
         return number
+
+    def _open_stored(self, subscription: Subscription) -> None:
+        parsed = [parse_stored(subscription, version.filters) for version in subscription.versions]
+        subscriber = self.subscribers.open(subscription, parsed)
+        self._track(subscription, parsed[-1])
+        self._delivery.opened(subscriber)
+        self._delivery.released(subscription.id)
 
     async def open(self, subscription: Subscription, filters: Sequence[EventFilter]) -> None:
         """Begin a subscription whose only version starts at `head()`, called in the same step of the loop.
@@ -262,6 +272,18 @@ class LiveSubscriptions:
         subscriber = self.subscribers.get(subscription)
         assert subscriber is not None, f"subscription {subscription} is not open"
         return subscriber
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Without the garbage collector, which would pass over all that was loaded again and again (engine.md, Memory)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _sharing_ids(subscription: Subscription) -> Subscription:

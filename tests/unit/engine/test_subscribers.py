@@ -6,7 +6,7 @@ from bellwire.engine.subscribers import Subscribers
 from bellwire.filters import EventFilter, parse_filter
 from bellwire.model.event import Rows
 from bellwire.model.ids import ExtensionId, Position, SubscriptionId
-from bellwire.model.subscription import FilterVersion, Subscription
+from bellwire.model.subscription import FilterVersion, Subscription, SubscriptionApi
 from bellwire.subscriptions.versions import first_version, with_next_version
 from tests.doubles.subscriptions import a_subscription
 
@@ -134,6 +134,20 @@ def test_only_owners_in_the_audience_get_an_event_that_has_one() -> None:
     assert sorted(match.subscriber.id for match in everyone) == ["a", "b"]
     assert [match.subscriber.id for match in some] == ["b"]
     assert subscribers.matches(MESSAGES, ANY, Position(1), ()) == []
+
+
+def test_case_60_a_filter_for_one_webinar_gets_that_ones_events_alone() -> None:
+    subscribers = Subscribers()
+    text = "/webinar/configuration/v1/company/sessions?webinarId=w-1"
+    subscription = a_subscription("a", api=SubscriptionApi.WEBINAR, versions=(first_version([text], Position(0)),))
+    webinar = parse_filter(
+        text, account=subscription.account_id, extension=subscription.owner_id, api=SubscriptionApi.WEBINAR
+    )
+    subscribers.open(subscription, [[webinar]])
+    other = webinar.family.rows(webinar.family.sample)
+    assert all(row["webinarId"] != ("w-1",) for row in other)
+    assert found(subscribers, webinar.key, 1, ({**other[0], "webinarId": ("w-1",)},)) == [("a", 1, 0)]
+    assert found(subscribers, webinar.key, 1, other) == []
 
 
 def test_the_subscriptions_of_an_owner_are_listed_oldest_first() -> None:
