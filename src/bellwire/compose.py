@@ -301,7 +301,7 @@ async def _compose(  # noqa: PLR0917 - called once
         await publisher.publish(upkeep.due_reminders(clock.now()))
 
     async def forget_sessions() -> None:
-        await stores.sessions.remove_expired(clock.now(), 1000)
+        await sessions.sweep()
 
     engine.housekeeping = Housekeeping(
         (
