@@ -70,7 +70,7 @@ def _add(resource: Resource) -> None:
             return
         for record in records:
             fields = (record.get(name) for name in resource.shown)
-            shown = "  ".join(str(value) for value in fields if value is not None)
+            shown = "  ".join(str(value) for value in fields if value not in {None, ""})
             typer.echo(f"{record[resource.id_field]}  {shown}")
 
     if resource.can_be_shown:

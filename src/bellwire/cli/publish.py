@@ -71,6 +71,7 @@ def _publish(remote: Remote, source: IO[bytes], size: int | None, name: str, cho
 
     The idempotency key makes the repetitions safe: what was taken before is recognised by its line.
     """
+    from rich.console import Console
     from rich.progress import Progress, TransferSpeedColumn
 
     from bellwire.cli.remote import said
@@ -78,8 +79,9 @@ def _publish(remote: Remote, source: IO[bytes], size: int | None, name: str, cho
     head = source.read(PEEK_BYTES)
     content_type = "application/x-ndjson" if _is_lines(head, name) else "application/json"
     headers = {"Content-Type": content_type, "Idempotency-Key": chosen_key or str(uuid4())}
-    with Progress(*Progress.get_default_columns(), TransferSpeedColumn(), transient=True) as progress:
-        # Only drawn on a terminal.
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(name, total=size)
 
         def chunks() -> Iterator[bytes]:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from bellwire.cli.notification_lines import Sample, line_for, what_happened
+from bellwire.families import REGISTRY
+from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode
+from bellwire.model.event import Event
+from bellwire.model.ids import AccountId, Position, SubscriptionId
+
+TOPIC = "/restapi/v1.0/account/1/a2p-sms/messages"
+BODY = (
+    b'{"id":"1","from":"+16505550180","to":["+12015550111"],"direction":"Outbound","messageStatus":"Delivered",'
+    b'"text":"Your order  has\\nshipped"}'
+)
+
+
+def an_attempt(outcome: AttemptOutcome = AttemptOutcome.DELIVERED, detail: str = "") -> Attempt:
+    return Attempt(
+        subscription=SubscriptionId("s"),
+        position=Position(1),
+        topic=TOPIC,
+        uuid="u",
+        number=2,
+        address="http://127.0.0.1/hook",
+        started_ms=0,
+        duration_us=1,
+        outcome=outcome,
+        failure=FailureCode.CONNECT_REFUSED if detail else None,
+        detail=detail,
+    )
+
+
+AN_EVENT = Event(account=AccountId("1"), uuid="u", chosen=False, topic=TOPIC, timestamp_ms=0, body=BODY)
+
+
+def test_a_line_has_time_family_topic_and_what_happened() -> None:
+    assert line_for(an_attempt(), AN_EVENT, "12:00:00", to="") == (
+        f"12:00:00  a2p_message           {TOPIC}  "
+        "Outbound Delivered +16505550180 → +12015550111 “Your order has shipped”"
+    )
+
+
+def test_an_attempt_that_failed_says_why() -> None:
+    line = line_for(an_attempt(AttemptOutcome.FAILED, "Nobody listens there."), None, "12:00:00", to="127.0.0.1:80")
+
+    assert line.endswith(f"{TOPIC}  → 127.0.0.1:80  NOT DELIVERED (try 2): Nobody listens there.")
+
+
+@pytest.mark.parametrize("family", REGISTRY.families, ids=lambda family: family.name)
+def test_the_sample_of_every_family_can_be_told_in_one_line(family: object) -> None:
+    sample = getattr(family, "sample")  # noqa: B009 - parametrised
+
+    assert "\n" not in what_happened(sample)
+
+
+def test_under_load_lines_are_left_out_and_counted() -> None:
+    written: list[str] = []
+    sample = Sample(written.append, lines_a_second=2)
+
+    for number in range(5):
+        sample.add(lambda number=number: f"line {number}", 10.1)  # type: ignore[misc]  # bound now
+    sample.add(lambda: "next second", 11.0)
+    sample.flush()
+
+    assert [line.strip() for line in written] == ["line 0", "line 1", "… and 3 more in that second", "next second"]
