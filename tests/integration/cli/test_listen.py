@@ -21,7 +21,7 @@ def test_it_shows_handshake_and_notification_answers_as_told_and_stops_after_the
     assert (handshake.status_code, handshake.headers["validation-token"]) == (200, "abc")
     assert notification.status_code == 503
     assert exit_code == 0
-    assert "handshake  POST /webhook  Validation-Token: abc" in shown
+    assert "handshake  POST /  Validation-Token: abc" in shown
     assert '"uuid": "1"' in shown
     assert shown.endswith("1 notifications received\n")
 
