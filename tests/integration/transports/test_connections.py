@@ -261,10 +261,20 @@ async def test_origins_share_a_total_that_is_smaller_than_what_they_want() -> No
 
 
 async def test_idle_connections_are_closed_after_a_while_surplus_ones_sooner() -> None:
+    all_there = asyncio.Event()
+
+    async def behave(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await peer.read(reader)
+            if len(peer.requests) == 4:
+                all_there.set()
+            await all_there.wait()  # so that no connection is free for the next of the four
+            writer.write(OK)
+
     limits = SenderLimits(max_idle_per_origin=1, surplus_idle_for=0.05, idle_for=0.8, sweep_every=0.02)
-    async with receiving(answering(OK)) as peer, a_client(limits=limits) as client:
+    async with receiving(behave) as peer, a_client(limits=limits) as client:
         await asyncio.gather(*(start(client, peer.endpoint()) for _ in range(4)))
-        assert peer.connections == 4
+        assert (peer.connections, client.reused) == (4, 0)
         await connections_down_to(client, 1)
         assert (await send(client, peer.endpoint())).failure is None
         assert client.reused == 1
