@@ -20,6 +20,7 @@ PAGE_BYTES = 8192
 
 BUSY_MILLISECONDS = 5_000
 CACHED_STATEMENTS = 300
+CACHE_KIB = 8 * 1024
 
 
 def require_library(version: str | None = None) -> None:
@@ -34,7 +35,7 @@ def require_library(version: str | None = None) -> None:
         raise Misconfigured((Problem("apsw", f"SQLite {found} is too old; install an apsw with {needed} or newer"),))
 
 
-def open_database(path: Path, schema: str, version: int) -> apsw.Connection:
+def open_database(path: Path, schema: str, version: int, *, cache_kib: int = CACHE_KIB) -> apsw.Connection:
     """Open for writing, make the tables if the file is new.
 
     Raises:
@@ -44,7 +45,7 @@ def open_database(path: Path, schema: str, version: int) -> apsw.Connection:
         connection = apsw.Connection(str(path), statementcachesize=CACHED_STATEMENTS)
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-        connection.execute("PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;")
+        connection.execute(f"PRAGMA cache_size=-{cache_kib}; PRAGMA temp_store=MEMORY;")
         with transaction(connection):
             found = single(connection, "PRAGMA user_version")
             if found == 0:
@@ -64,7 +65,7 @@ def open_reader(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=CACHED_STATEMENTS)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.wal_autocheckpoint(0)
-    connection.execute("PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY;")
     return connection
 
 

@@ -38,6 +38,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('indexed_to', 0);
 """
 
+CACHE_KIB = 32 * 1024
+"""Look-ups are at random: two million uuids fit; beyond, the operating system's cache answers."""
 RUNS_PER_MERGE = 4
 TOP_LEVEL = 6
 """Runs of this level are not merged any more: 32,768 * 4 ** 6 is 134 million."""
@@ -96,7 +98,7 @@ class DedupeFile:
     """Used by the writer thread alone."""
 
     def __init__(self, directory: Path, memory_entries: int) -> None:
-        self._db = open_database(directory / DEDUPE_FILE, SCHEMA, 1)
+        self._db = open_database(directory / DEDUPE_FILE, SCHEMA, 1, cache_kib=CACHE_KIB)
         self._memory_entries = memory_entries
         self._active: dict[int, int] = {}
         self._freezing: _Freezing | None = None
