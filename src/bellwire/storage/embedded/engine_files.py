@@ -110,12 +110,12 @@ async def open_engine_files(
     lock = await asyncio.to_thread(DirectoryLock, data_dir)
     try:
         files = await asyncio.to_thread(_open_files, data_dir, limits)
+        reader = ReaderThread(files.log.path, files.delivery.path, "bellwire-reader")
+        history = ReaderThread(files.log.path, files.delivery.path, "bellwire-history")
     except BaseException:
         lock.release()
         raise
     space = DiskSpace(data_dir, clock, limits, free_bytes)
-    reader = ReaderThread(files.log.path, files.delivery.path, "bellwire-reader")
-    history = ReaderThread(files.log.path, files.delivery.path, "bellwire-history")
 
     async def after_trim() -> None:
         await backlog.release_kept()
