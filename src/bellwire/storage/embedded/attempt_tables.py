@@ -6,7 +6,7 @@
 
 An index over subscriptions makes inserts up to ten times dearer, and building it when the hour has closed is one
 statement of seconds. So the index is built of segments: each is sorted once, when its 4,096 attempts are there, and
-written behind the one before. A look-up asks every segment, some 3 µs each, and scans the less than 4,096 or so
+written behind the one before. A look-up asks every segment of an hour, and scans the less than 4,096 or so
 attempts that have no segment yet. Old hours go in small pieces, then their tables; ids below the floor only (see
 `DeliveryFile`), so that a restart finds all outcomes above the watermark.
 

@@ -11,7 +11,7 @@ from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import Position
 
 EVENT_OVERHEAD_BYTES = 600
-"""What an event costs beside its body: the structs, the strings, its facts; measured roughly."""
+"""What an event costs beside its body: the structs, the strings, its facts. An estimate, on the high side."""
 
 _position = attrgetter("position")
 
