@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +83,9 @@ def dev(
 
 
 def _what_runs(url: str, settings: Settings, notes: Sequence[str], *, traffic: bool) -> str:
-    env = "bellwire env" if settings.data_dir == DEV_DIRECTORY else f"bellwire env --data {settings.data_dir}"
+    env = f"{_own_name()} env"
+    if settings.data_dir != DEV_DIRECTORY:
+        env += f" --data {shlex.quote(str(settings.data_dir))}"
     shown = {
         "server": url,
         "API": f"{url}/restapi/v1.0",
@@ -94,3 +99,11 @@ def _what_runs(url: str, settings: Settings, notes: Sequence[str], *, traffic: b
     }
     lines = [f"  {name:<12} {value}" for name, value in shown.items()]
     return "\n".join(["Bellwire runs, for development. Ctrl-C stops.", *lines, *(f"  {note}" for note in notes), ""])
+
+
+def _own_name() -> str:
+    """How this program is called from here: by its path where it is not found by its name, as after `make run`."""
+    path = Path(sys.argv[0])
+    if shutil.which("bellwire") is not None or path.name != "bellwire":
+        return "bellwire"
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
