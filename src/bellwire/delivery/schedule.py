@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bellwire.model.attempt import AttemptOutcome, AttemptResult, FailureCode
+from bellwire.model.attempt import AttemptResult, FailureCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,3 @@ def after_attempt(
         return RetryAfter(pause)
     asked = min(max(asked, 0.0), policy.longest_pause)
     return RetryAfter(max(pause, asked), whole_endpoint=True)
-
-
-def outcome_of(verdict: Verdict) -> AttemptOutcome:
-    """The verdict as history records it."""
-    match verdict:
-        case Delivered():
-            return AttemptOutcome.DELIVERED
-        case GiveUp():
-            return AttemptOutcome.GIVEN_UP
-        case RetryAfter():
-            return AttemptOutcome.FAILED

@@ -20,6 +20,7 @@ from bellwire.model.event import Event
 from bellwire.model.ids import ExtensionId, Position, SubscriptionId
 
 _encode = msgspec.json.encode
+_REMEMBERED_TIMES = 1024
 _ENVELOPE_NAMES = ("uuid", "event", "timestamp", "subscriptionId", "ownerId")
 
 
@@ -74,7 +75,7 @@ class Envelopes:
     def __init__(self, *, projected_bodies: int = 256) -> None:
         self._capacity = projected_bodies
         self._projected: OrderedDict[tuple[Position, frozenset[str]], bytes] = OrderedDict()
-        self._last_time = (0, wire_time(0).encode())
+        self._times: dict[int, bytes] = {}
 
     def render(self, envelope: FilterEnvelope, position: Position, event: Event, uuid: str) -> bytes:
         """The whole notification as JSON bytes."""
@@ -82,12 +83,19 @@ class Envelopes:
         body = event.body
         if family.project is not None:
             body = self._project(position, body, envelope)
-        if event.timestamp_ms != self._last_time[0]:
-            self._last_time = (event.timestamp_ms, wire_time(event.timestamp_ms).encode())
-        parts = (b'{"uuid":"', uuid.encode(), envelope.before_time, self._last_time[1], envelope.after_time)
+        parts = (b'{"uuid":"', uuid.encode(), envelope.before_time, self._time(event.timestamp_ms), envelope.after_time)
         if family.is_flat:
             return b"".join((*parts, *_flat_rest(body)))
         return b"".join((*parts, b',"body":', body, b"}"))
+
+    def _time(self, milliseconds: int) -> bytes:
+        times = self._times
+        known = times.get(milliseconds)
+        if known is None:
+            if len(times) >= _REMEMBERED_TIMES:
+                times.clear()
+            known = times[milliseconds] = wire_time(milliseconds).encode()
+        return known
 
     def _project(self, position: Position, body: bytes, envelope: FilterEnvelope) -> bytes:
         key = (position, envelope.projections)

@@ -97,6 +97,17 @@ class LiveSubscriptions:
     def head(self) -> Position:
         return self._event_log.head(self._partition)
 
+    def newest_position(self) -> Position:
+        """The highest log position that a filter of a subscription begins or ends at; `LOG_START` without any."""
+        return max(
+            (
+                max(version.from_position, version.until_position or LOG_START)
+                for subscriber in self.subscribers
+                for version in subscriber.subscription.versions
+            ),
+            default=LOG_START,
+        )
+
     async def restore(self) -> int:
         """Open all stored subscriptions, at start; returns how many. Expired ones go with the first `expire_due`."""
         stored = await self._store.all()
