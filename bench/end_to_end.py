@@ -229,7 +229,8 @@ class _Arrivals(threading.Thread):
                 if len(buffer) < end + 4 + length:
                     break
                 now = time.perf_counter()
-                body, token = buffer[end + 4 : end + 4 + length], re.search(rb"validation-token: (\S+)", buffer[:end], re.I)
+                body = buffer[end + 4 : end + 4 + length]
+                token = re.search(rb"validation-token: (\S+)", buffer[:end], re.IGNORECASE)
                 buffer = buffer[end + 4 + length :]
                 echo = b"Validation-Token: " + token[1] + b"\r\n" if token else b""
                 connection.sendall(b"HTTP/1.1 200 OK\r\n" + echo + b"Content-Length: 0\r\n\r\n")
