@@ -1,7 +1,8 @@
 """Structured log lines on standard error: JSON for machines, coloured text for people.
 
 A line is a dotted past-tense event name and fields (`subscription.suspended`, `subscription_id=…`); see style.md.
-Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form.
+Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form. A traceback never shows
+the frames' variables, which may hold passwords, tokens and bodies.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ def set_up_logs(*, level: str, json_lines: bool, stream: TextIO | None = None) -
     ]
     renderer: list[Processor]
     if json_lines:
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        in_json = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        renderer = [structlog.processors.ExceptionRenderer(in_json), structlog.processors.JSONRenderer()]
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        in_text = structlog.dev.plain_traceback
+        renderer = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=in_text)]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -79,3 +79,40 @@ def test_people_get_text_without_colour_codes_where_there_is_no_terminal() -> No
     assert "server.started" in stream.getvalue()
     assert "port=8710" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
+
+
+def _fail_with(password: str) -> None:
+    """Fails in a frame that holds a secret, beside which the line of code says nothing of it."""
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("of_library", [True, False])
+def test_a_traceback_shows_where_it_failed_and_no_variables(
+    json_lines: bool, is_terminal: bool, of_library: bool
+) -> None:
+    stream = Terminal() if is_terminal else io.StringIO()
+    set_up_logs(level="info", json_lines=json_lines, stream=stream)
+
+    try:
+        _fail_with("hunter2-" + "x" * 3)
+    except ZeroDivisionError:
+        if of_library:
+            logging.getLogger("some.library").exception("it.failed")
+        else:
+            structlog.get_logger().exception("it.failed")
+
+    written = stream.getvalue()
+    assert "it.failed" in written
+    assert "ZeroDivisionError" in written
+    assert "_fail_with" in written
+    assert "hunter2-xxx" not in written
+    assert "locals" not in written
+
+
+class Terminal(io.StringIO):
+    """Where colours are shown."""
+
+    def isatty(self) -> bool:
+        return True
