@@ -31,7 +31,7 @@ import structlog
 from bellwire.engine.subscribers import Subscribers
 from bellwire.errors import InvalidRequest, TooManyRequests
 from bellwire.filters import EventFilter, parse_filter
-from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
+from bellwire.model.ids import LOG_START, AccountId, ClientId, Partition, Position, SubscriptionId
 from bellwire.model.subscription import Subscription
 from bellwire.ports.delivery_control import DeliveryControl, Subscriber
 from bellwire.ports.event_log import EventLog
