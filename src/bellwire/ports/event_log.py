@@ -31,7 +31,8 @@ class EventLog(Protocol):
         logged again, and answered only once its original is durable.
 
         Raises:
-            Unavailable: too much is waiting already, or the disk is nearly full; nothing of the call was logged.
+            Overloaded: too much is waiting already; nothing of the call was logged.
+            Unavailable: the disk is nearly full, or failed; nothing of the call was logged.
         """
         ...
 

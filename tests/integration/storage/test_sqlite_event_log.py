@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bellwire.errors import Misconfigured, Unavailable
+from bellwire.errors import Misconfigured, Overloaded, Unavailable
 from bellwire.model.event import Facts
 from bellwire.model.ids import LOG_START, Partition, Position
 from bellwire.ports.event_log import Appended, Duplicate
@@ -79,7 +79,7 @@ async def test_appends_beyond_what_may_wait_are_refused_at_once_and_not_logged(t
     calls = [asyncio.create_task(engine.event_log.append(PARTITION, some_events(40, prefix=f"{n}-"))) for n in range(5)]
     results = await asyncio.gather(*calls, return_exceptions=True)
 
-    refused = [result for result in results if isinstance(result, Unavailable)]
+    refused = [result for result in results if isinstance(result, Overloaded)]
     assert len(refused) == 3
     assert refused[0].retry_after_seconds >= 1
     assert len(await read_all(engine.event_log)) == 80
@@ -92,7 +92,7 @@ async def test_appends_beyond_the_bytes_that_may_wait_are_refused(tmp_path: Path
     large = an_event(body=b"x" * 90_000)
     first = asyncio.create_task(engine.event_log.append(PARTITION, [large]))
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Overloaded):
         await engine.event_log.append(PARTITION, [large])
     await first
     await engine.close()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bellwire.errors import Unavailable
+from bellwire.errors import Overloaded
 from bellwire.model.event import Facts
 from bellwire.model.ids import LOG_START, Position
 from bellwire.ports.backlog import Backlog
@@ -108,7 +108,7 @@ async def test_too_much_waiting_is_refused_at_once() -> None:
     engine = MemoryEngine(is_automatic=False, waiting_events=10)
     waiting = asyncio.create_task(engine.event_log.append(PARTITION, some_events(8)))
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Overloaded):
         await engine.event_log.append(PARTITION, some_events(3))
     engine.flush()
     assert len(await waiting) == 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bellwire.errors import Unavailable
+from bellwire.errors import Overloaded
 from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import EMBEDDED_PARTITION, Partition, Position
 from bellwire.ports.event_log import Appended, Duplicate
@@ -70,7 +70,7 @@ class EmbeddedEventLog:
             self._waiting_events + len(events) > self._limits.waiting_events
             or self._waiting_bytes + size > self._limits.waiting_bytes
         ):
-            raise Unavailable(
+            raise Overloaded(
                 f"{self._waiting_events} events wait for the disk already", retry_after_seconds=OVERLOAD_RETRY_SECONDS
             )
         self._waiting_events += len(events)

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import msgspec
 
-from bellwire.errors import Unavailable
+from bellwire.errors import Overloaded
 from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, AccountId, Partition, Position
 from bellwire.ports.event_log import Appended, Duplicate
@@ -41,7 +41,7 @@ class MemoryEventLog:
         if not events:
             return []
         if self._waiting and self._waiting + len(events) > self._most_waiting:
-            raise Unavailable(f"{self._waiting} events wait for the disk already", retry_after_seconds=1)
+            raise Overloaded(f"{self._waiting} events wait for the disk already", retry_after_seconds=1)
         self._waiting += len(events)
 
         def write() -> list[Appended | Duplicate]:
