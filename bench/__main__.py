@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-WORKLOADS = (
+WORKLOADS: tuple[tuple[str, list[str]], ...] = (
     ("match", []),
     ("filter_memory", []),
     ("log", []),
