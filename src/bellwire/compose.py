@@ -205,7 +205,9 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
                 installation=stores.installation,
                 clock=clock,
             )
-        sender = await _open_sender(settings, clock, opening)
+        # The sender's time is never moved: its deadlines and Retry-After dates are about others, who live in real time,
+        # and what is under way while the clock is advanced has not taken longer for that.
+        sender = await _open_sender(settings, SystemClock(), opening)
         app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics)
         engine.closing = opening.pop_all()
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
@@ -311,6 +313,8 @@ async def _compose(  # noqa: PLR0917 - called once
         ),
         on_fatal=engine.fail,
     )
+    clock.on_advance(deliveries.look_again)
+    clock.on_advance(engine.housekeeping.look_again)
 
     provisioning = Provisioning(
         directory=directory,

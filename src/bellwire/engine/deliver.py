@@ -20,12 +20,15 @@ import structlog
 
 from bellwire.delivery.lane import Lane, LaneLimits, Mode, Notification
 from bellwire.delivery.schedule import (
+    DELIVERED,
     GIVE_UP,
+    Delivered,
+    GiveUp,
     RetryAfter,
     RetryPolicy,
+    Verdict,
     after_attempt,
     is_refusal,
-    outcome_of,
 )
 from bellwire.delivery.settling import Settling
 from bellwire.engine.ledger import CommitLedger
@@ -37,6 +40,13 @@ from bellwire.ports.backlog import Backlog, BacklogTotals, Lease
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.webhook_sender import Endpoint, WebhookSender
+
+_OUTCOMES = {
+    Delivered: AttemptOutcome.DELIVERED,
+    GiveUp: AttemptOutcome.GIVEN_UP,
+    RetryAfter: AttemptOutcome.FAILED,
+}
+"""Verdicts as history records them."""
 
 _log = structlog.get_logger("bellwire.deliver")
 
@@ -308,6 +318,13 @@ class Deliveries:
         """The router moved on: the watermark may be committed."""
         self._dirty.set()
 
+    def look_again(self) -> None:
+        """The clock was moved ahead: pauses that timers still wait for may be over."""
+        for line in list(self._active.values()):
+            if line.timer is not None:
+                line.timer.cancel()
+                self._pump(line)
+
     async def room(self) -> None:
         """Wait while more is gathered than a batch should hold, or while lanes that keep up are half full.
 
@@ -411,14 +428,18 @@ class Deliveries:
         line.cancels.pop(notification, None)
         lane = line.lane
         failed, refusals = lane.tries(notification)
-        refused = is_refusal(result)
-        verdict = after_attempt(
-            result,
-            failures=max(failed, lane.failures) + 1,
-            refusals=refusals + refused,
-            policy=self._policy,
-            jitter=self._random.random(),
-        )
+        if result.failure is None:  # the usual case, and the hot path: no judging needed
+            verdict: Verdict = DELIVERED
+            refused = False
+        else:
+            refused = is_refusal(result)
+            verdict = after_attempt(
+                result,
+                failures=max(failed, lane.failures) + 1,
+                refusals=refusals + refused,
+                policy=self._policy,
+                jitter=self._random.random(),
+            )
         attempt = Attempt(
             subscription=lane.subscription,
             position=notification.position,
@@ -428,7 +449,7 @@ class Deliveries:
             address=line.destination.address,
             started_ms=started_ms,
             duration_us=int(result.duration_seconds * 1_000_000),
-            outcome=outcome_of(verdict),
+            outcome=_OUTCOMES[type(verdict)],
             failure=result.failure,
             status=result.status,
             detail=result.detail,

@@ -4,6 +4,7 @@ no other back."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class Housekeeping:
         self._chores = chores
         self._on_fatal = on_fatal
         self._tasks: list[asyncio.Task[None]] = []
+        self._hurry = {chore: asyncio.Event() for chore in chores}
 
     def start(self) -> None:
         for chore in self._chores:
@@ -40,9 +42,18 @@ class Housekeeping:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def look_again(self) -> None:
+        """The clock was moved ahead: every chore has its turn now, and its next one a period after."""
+        for hurry in self._hurry.values():
+            hurry.set()
+
     async def _repeat(self, chore: Chore) -> None:
+        hurry = self._hurry[chore]
         while True:
-            await asyncio.sleep(chore.every_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(chore.every_seconds):
+                    await hurry.wait()
+            hurry.clear()
             try:
                 await chore.do()
             except BellwireError as problem:  # the next round tries again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 MAX_ADVANCE = timedelta(days=3660)
@@ -12,11 +13,13 @@ class SystemClock:
     """Implements `ports.clock.Clock`.
 
     `advance` moves both times forward, so that what is due by either (expiry by the wall clock, blacklisting by
-    running time) becomes due together, as if the server had been up all the while.
+    running time) becomes due together, as if the server had been up all the while. Timers of the event loop know
+    nothing of it: whoever waits by one for a time of this clock listens, and looks again.
     """
 
     def __init__(self) -> None:
         self._ahead_ms = 0
+        self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
         ahead = timedelta(milliseconds=self._ahead_ms)
@@ -38,3 +41,9 @@ class SystemClock:
         if by <= timedelta(0) or timedelta(milliseconds=ahead_ms) > MAX_ADVANCE:
             raise ValueError(f"a clock is advanced by more than 0 and, in all, by at most {MAX_ADVANCE.days} days")
         self._ahead_ms = ahead_ms
+        for listener in self._listeners:
+            listener()
+
+    def on_advance(self, listener: Callable[[], None]) -> None:
+        """Have it called after each advance, from whoever advanced: from the event loop."""
+        self._listeners.append(listener)

@@ -35,3 +35,17 @@ def test_a_clock_does_not_go_back_nor_out_of_range(by: timedelta) -> None:
         clock.advance(by)
 
     assert clock.now_ms() - before < 60_000
+
+
+def test_who_listens_is_told_after_each_advance() -> None:
+    clock = SystemClock()
+    told: list[float] = []
+    before = clock.monotonic()
+    clock.on_advance(lambda: told.append(clock.monotonic() - before))
+
+    clock.advance(timedelta(seconds=100))
+    clock.advance(timedelta(seconds=100))
+    with pytest.raises(ValueError, match="advanced by more than 0"):
+        clock.advance(timedelta(0))
+
+    assert [round(seconds, -2) for seconds in told] == [100, 200]
