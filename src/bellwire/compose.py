@@ -9,12 +9,13 @@ Opened in this order, and closed in reverse:
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from random import SystemRandom
+from random import Random
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -49,13 +50,14 @@ from bellwire.engine.housekeeping import Chore, Housekeeping
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
 from bellwire.engine.route import Announcements, Router
-from bellwire.engine.seed import DemoCredentials, seed_demo
+from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
 from bellwire.engine.subscribe import Subscriptions
 from bellwire.engine.subscribe_live import LiveSubscriptions
 from bellwire.engine.subscribe_upkeep import SubscriptionUpkeep
 from bellwire.engine.subscribers import Subscribers
 from bellwire.engine.validate_address import AddressHandshake
 from bellwire.engine.watch_directory import WatchedDirectoryWriter
+from bellwire.errors import Misconfigured, Problem
 from bellwire.families import REGISTRY
 from bellwire.model.event import Event
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
@@ -145,10 +147,13 @@ class _Engine:
     async def start(self) -> None:
         watermark = await self.deliveries.claim()
         restored = await self.live.restore()
+        # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
+        await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
         self.deliveries.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
         self.housekeeping.start()
+        _calm_the_collector()
         self.is_ready = True
         _log.info("server.started", watermark=watermark, subscriptions=restored, version=__version__)
 
@@ -176,6 +181,15 @@ class _Engine:
             self.fail(error)
 
 
+def _calm_the_collector() -> None:
+    """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
+    tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
+    run every few events, to find nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> Server:
     """Open everything that `settings` names; close it with `Server.stop`, also when it was never started.
 
@@ -198,6 +212,16 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
         stores = await open_records(settings.data_dir, clock)
         opening.push_async_callback(stores.close)
         demo = None
+        if not dev and await stores.installation.memo(DEMO_MEMO) is not None:
+            raise Misconfigured(
+                (
+                    Problem(
+                        "data_dir",
+                        f"{settings.data_dir} was made by `bellwire dev`: its demo users and keys are no secret. "
+                        "Name another directory",
+                    ),
+                )
+            )
         if dev:
             demo = await seed_demo(
                 writer=stores.directory,
@@ -255,7 +279,7 @@ async def _compose(  # noqa: PLR0917 - called once
         backlog=files.backlog,
         sender=sender,
         clock=clock,
-        random=SystemRandom(),
+        random=Random(),  # noqa: S311 - it spreads retries
         observe=engine.attempts,
         limits=DeliveryLimits(
             in_flight=settings.webhook_connections,
