@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,32 @@ def require_library(version: str | None = None) -> None:
         raise Misconfigured((Problem("apsw", f"SQLite {found} is too old; install an apsw with {needed} or newer"),))
 
 
-def open_database(path: Path, schema: str, version: int, *, cache_kib: int = CACHE_KIB) -> apsw.Connection:
-    """Open for writing, make the tables if the file is new.
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """What tables a file has, by version: `schema` made those of version 1, and each upgrade makes the next version.
+
+    A file's version is its `user_version`. A new file goes the same way as an old one, so that both end alike. What was
+    once released is never edited: a change of a table is one more upgrade.
+    """
+
+    schema: str
+    upgrades: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The version that this Bellwire reads and writes."""
+        return 1 + len(self.upgrades)
+
+    def steps_after(self, version: int) -> tuple[str, ...]:
+        """The SQL that brings a file of that version (0: a new one) to `version`."""
+        return (self.schema, *self.upgrades)[version:]
+
+
+def open_database(path: Path, form: FileFormat, *, cache_kib: int = CACHE_KIB) -> apsw.Connection:
+    """Open for writing; make the tables if the file is new, bring them up to date if it is older, in one transaction.
 
     Raises:
-        Misconfigured: the file is damaged, or was written by a later Bellwire.
+        Misconfigured: the file is damaged, or was written by a later Bellwire, and is left as it is.
     """
     try:
         connection = apsw.Connection(str(path), statementcachesize=CACHED_STATEMENTS)
@@ -49,16 +71,23 @@ def open_database(path: Path, schema: str, version: int, *, cache_kib: int = CAC
         connection.execute(f"PRAGMA cache_size=-{cache_kib}; PRAGMA temp_store=MEMORY;")
         with transaction(connection):
             found = single(connection, "PRAGMA user_version")
-            if found == 0:
-                connection.execute(schema)
-                connection.execute(f"PRAGMA user_version={version}")
-            elif found != version:
-                raise Misconfigured(
-                    (Problem("data_dir", f"{path} has format {found}, this Bellwire writes format {version}"),)
-                )
+            if not 0 <= found <= form.version:
+                raise Misconfigured((Problem("data_dir", later_format(path, found, form)),))
+            for step in form.steps_after(found):
+                connection.execute(step)
+            if found != form.version:
+                connection.execute(f"PRAGMA user_version={form.version}")
     except apsw.Error as problem:
         raise Misconfigured((Problem("data_dir", f"{path} can't be opened: {problem}"),)) from problem
     return connection
+
+
+def later_format(path: Path, found: int, form: FileFormat) -> str:
+    """What is said of a file that a later release wrote."""
+    return (
+        f"{path} has format {found}, and this Bellwire knows formats up to {form.version}: "
+        "install the release that wrote it, or a later one, or restore a backup"
+    )
 
 
 def open_reader(path: Path) -> apsw.Connection:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import apsw
 
-from bellwire.storage.embedded.database import open_database, rows, rows_of_parameters, single, transaction
+from bellwire.storage.embedded.database import FileFormat, open_database, rows, rows_of_parameters, single, transaction
 from bellwire.storage.embedded.log_file import LogFile
 
 DEDUPE_FILE = "dedupe.db"
@@ -37,6 +37,7 @@ CREATE TABLE run (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('indexed_to', 0);
 """
+DEDUPE_FORMAT = FileFormat(SCHEMA)
 
 CACHE_KIB = 32 * 1024
 """Look-ups are at random: about two million uuids should fit. No gain was measured: the machine was too noisy."""
@@ -98,7 +99,7 @@ class DedupeFile:
     """Used by the writer thread alone."""
 
     def __init__(self, directory: Path, memory_entries: int) -> None:
-        self._db = open_database(directory / DEDUPE_FILE, SCHEMA, 1, cache_kib=CACHE_KIB)
+        self._db = open_database(directory / DEDUPE_FILE, DEDUPE_FORMAT, cache_kib=CACHE_KIB)
         self._memory_entries = memory_entries
         self._active: dict[int, int] = {}
         self._freezing: _Freezing | None = None

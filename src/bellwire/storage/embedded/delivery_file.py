@@ -24,7 +24,15 @@ from bellwire.model.ids import Partition, Position, SubscriptionId
 from bellwire.ports.backlog import BacklogTotals, Lease, NotificationId, Recovery
 from bellwire.storage.embedded import attempt_tables
 from bellwire.storage.embedded.attempt_tables import FAILED_CODE, AttemptTables, read_hours
-from bellwire.storage.embedded.database import open_database, rows, rows_of_parameters, single, snapshot, transaction
+from bellwire.storage.embedded.database import (
+    FileFormat,
+    open_database,
+    rows,
+    rows_of_parameters,
+    single,
+    snapshot,
+    transaction,
+)
 
 DELIVERY_FILE = "delivery.db"
 
@@ -42,6 +50,7 @@ CREATE TABLE kept (seq INTEGER PRIMARY KEY, event BLOB NOT NULL);
 """
     + attempt_tables.SCHEMA
 )
+DELIVERY_FORMAT = FileFormat(SCHEMA)
 
 BACKLOG_COLUMNS = "subscription, seq, topic, key, filter_version, filter_index, bytes"
 ROWS_PER_STATEMENT = 64
@@ -98,7 +107,7 @@ class AttemptFloor:
 class DeliveryFile:
     def __init__(self, directory: Path) -> None:
         self.path = directory / DELIVERY_FILE
-        self._db = open_database(self.path, SCHEMA, 1)
+        self._db = open_database(self.path, DELIVERY_FORMAT)
         floor = single(self._db, "SELECT min(floor) FROM watermark")
         self.attempts = AttemptTables(self._db, floor)
         self._floor = AttemptFloor(floor, _highest_position(self._db, floor), self.attempts.next_id - 1)

@@ -16,7 +16,7 @@ import msgspec
 
 from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import AccountId, ExtensionId, Position
-from bellwire.storage.embedded.database import open_database, rows, rows_of_parameters, single, transaction
+from bellwire.storage.embedded.database import FileFormat, open_database, rows, rows_of_parameters, single, transaction
 
 LOG_FILE = "log.db"
 
@@ -28,6 +28,7 @@ CREATE TABLE event (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('head', 0);
 """
+LOG_FORMAT = FileFormat(SCHEMA)
 
 COLUMNS = "seq, account, uuid, chosen, topic, ts, body, attributes"
 ROWS_PER_STATEMENT = 64
@@ -51,7 +52,7 @@ _decode = msgspec.json.Decoder(_Attributes).decode
 class LogFile:
     def __init__(self, directory: Path) -> None:
         self.path = directory / LOG_FILE
-        self._db = open_database(self.path, SCHEMA, 1)
+        self._db = open_database(self.path, LOG_FORMAT)
         self.head = max(self._stored_head(), self.last_event())
 
     def last_event(self) -> int:
