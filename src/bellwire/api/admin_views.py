@@ -16,7 +16,7 @@ from bellwire.engine.provision_applications import ApplicationWithSecret
 from bellwire.engine.provision_credentials import JwtWithToken, KeyWithSecret
 from bellwire.engine.provision_scope import Page
 from bellwire.model.directory import ExtensionType, Status
-from bellwire.model.identity import Grant, JwtCredential, KeyKind, UserLogin
+from bellwire.model.identity import BlacklistPolicy, Grant, JwtCredential, KeyKind, UserLogin
 from bellwire.model.ids import AccountId, ClientId, ExtensionId
 from bellwire.model.permission import Permission, UserPermission
 
@@ -145,6 +145,8 @@ class ApplicationView(View):
     """The only account whose users may log in with it; null is every account."""
     rate_limit_factor: float
     status: Status
+    blacklist_policy: BlacklistPolicy | None
+    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
 
 
 class ApplicationSecretView(ApplicationView):

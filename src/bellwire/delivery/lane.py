@@ -168,6 +168,7 @@ class Lane:
         "closed",
         "mode",
         "paused",
+        "progress_at",
         "reading",
         "subscription",
     )
@@ -187,6 +188,8 @@ class Lane:
         self.paused = paused
         self.reading = False
         self.closed = False
+        self.progress_at = 0.0
+        """When the endpoint last took something, or, if that is later, when it was last given something while idle."""
         self._ledger = ledger
         self._limits = limits
         self._queues: dict[str, deque[Notification]] = {}
@@ -255,6 +258,7 @@ class Lane:
     def offer(self, notification: Notification) -> None:
         """Take a new match, in log order. It waits in memory while LIVE and there is room, else on disk."""
         if self.mode is Mode.LIVE:
+            # Invariant: bounded memory. What does not fit goes to the disk, and never to the floor.
             limits = self._limits
             if not self._waiting or (
                 self._waiting < limits.waiting and self._waiting_bytes + notification.size_bytes <= limits.waiting_bytes
@@ -281,6 +285,9 @@ class Lane:
                 del self._queues[key]
             self._waiting -= 1
             self._waiting_bytes -= notification.size_bytes
+            if not self._in_flight:
+                self.progress_at = now
+            # Invariant: order. A key's next notification starts when the one before it has its outcome.
             self._in_flight[key] = notification
             return notification
         return None
@@ -290,6 +297,7 @@ class Lane:
         del self._in_flight[notification.key]
         match verdict:
             case Delivered():
+                self.progress_at = now
                 self._failures = 0
                 self._endpoint_free_at = 0.0
                 self._ramp = min(self._ramp * 2, self._limits.parallel)
@@ -423,9 +431,9 @@ class Lane:
     # From outside
 
     def pause(self) -> None:
-        """Start nothing more; what waits goes to the backlog."""
-        self.spill()
+        """Start nothing more; what waits, and what comes, goes to the backlog."""
         self.paused = True
+        self.spill()
 
     def resume(self) -> None:
         """Go on, forgetting pauses of keys and endpoint."""
@@ -435,6 +443,45 @@ class Lane:
         self._held.clear()
         self._held_order.clear()
         self._rewind()
+        self._go_live_if_caught_up()
+
+    def drop(self, rows: Sequence[BacklogRow]) -> list[Notification]:
+        """Give up rows of the backlog whose time is over, but for those that are under way or have their outcome.
+
+        Takes time in proportion to what is in memory. Only while DRAINING: a LIVE lane is about to deliver them.
+
+        Returns:
+            what was given up; its removal is in the ledger.
+        """
+        if self.mode is not Mode.DRAINING or self.closed:
+            return []
+        self._drop_waiting()
+        self._rewind()
+        under_way = {notification.place for notification in self._in_flight.values()}
+        dropped: list[Notification] = []
+        for row in rows:
+            place = (row.position, row.topic)
+            if place in under_way or place in self._finished:
+                continue
+            notification = Notification(
+                row.position,
+                row.topic,
+                row.key,
+                row.filter_version,
+                row.filter_index,
+                None,
+                row.size_bytes,
+                0.0,
+                has_row=True,
+            )
+            self._ledger.finish(self.subscription, notification)
+            self._tries.pop(place, None)
+            self._rows -= 1
+            self._finished.add(place)
+            dropped.append(notification)
+        self._fresh = deque(notification for notification in self._fresh if notification.place not in self._finished)
+        self._fresh_bytes = sum(notification.size_bytes for notification in self._fresh)
+        return dropped
 
     def close(self) -> None:
         """The subscription is no more: what it held counts as settled. Outcomes of attempts under way are ignored."""

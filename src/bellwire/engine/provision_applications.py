@@ -55,6 +55,7 @@ class Applications:
                 account_id=account,
                 rate_limit_factor=new.rate_limit_factor,
                 status=new.status,
+                blacklist_policy=new.blacklist_policy,
             )
             await self._desk.writer.save_application(application)
             return ApplicationWithSecret(application, secret)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Str
 from pydantic.alias_generators import to_camel
 
 from bellwire.model.directory import ExtensionType, Status
-from bellwire.model.identity import Grant
+from bellwire.model.identity import BlacklistPolicy, Grant
 from bellwire.model.ids import AccountId, ClientId, ExtensionId
 from bellwire.model.permission import ORDINARY_USER, Permission, UserPermission
 
@@ -188,15 +188,21 @@ class NewApplication(Command):
     account_id: AccountRef | None = None
     rate_limit_factor: RateLimitFactor = 1.0
     status: Status = Status.ENABLED
+    blacklist_policy: BlacklistPolicy | None = None
+    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
 
 
 class ApplicationChanges(Command):
+    CLEARS: ClassVar[frozenset[str]] = frozenset({"blacklist_policy"})
+
     name: Name | None = None
     permissions: Permissions | None = None
     grants: Grants | None = None
     redirect_uris: Annotated[tuple[RedirectUri, ...], Field(max_length=MAX_REDIRECT_URIS)] | None = None
     rate_limit_factor: RateLimitFactor | None = None
     status: Status | None = None
+    blacklist_policy: BlacklistPolicy | None = None
+    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
 
 
 class LoginChanges(Command):

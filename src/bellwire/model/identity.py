@@ -24,6 +24,15 @@ class Grant(StrEnum):
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the grant's name
 
 
+class BlacklistPolicy(StrEnum):
+    """What becomes of a blacklisted subscription (wire contract, 3.10, where the sources contradict each other)."""
+
+    HEALING = "healing"
+    """Its address is tried again now and then, and it becomes active when the address answers."""
+    PERMANENT = "permanent"
+    """It stays so until its owner updates or renews it, or makes another."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An OAuth client."""
@@ -40,6 +49,8 @@ class Application:
     rate_limit_factor: float = 1.0
     """Times the documented limits (wire contract, 2.4)."""
     status: Status = Status.ENABLED
+    blacklist_policy: BlacklistPolicy | None = None
+    """For its subscriptions; None is the server's (setting `blacklist_reactivates`)."""
 
     @property
     def is_public(self) -> bool:

@@ -83,6 +83,13 @@ class Subscription:
     """As granted last; thresholds of reminders are checked against it."""
     status: SubscriptionStatus = SubscriptionStatus.ACTIVE
     blacklisting: Blacklisting | None = None
+    paused: bool = False
+    """An operator stopped its deliveries: they gather in the backlog. On the wire its status is what it was."""
+
+    @property
+    def is_held(self) -> bool:
+        """Nothing may be sent: its address is blacklisted, or an operator paused it."""
+        return self.paused or self.status is SubscriptionStatus.BLACKLISTED
 
     @property
     def filters(self) -> tuple[str, ...]:

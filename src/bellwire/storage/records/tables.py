@@ -26,11 +26,12 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
 from bellwire.model.directory import ExtensionType, Status
-from bellwire.model.identity import Grant, KeyKind
+from bellwire.model.identity import BlacklistPolicy, Grant, KeyKind
 from bellwire.model.permission import Permission, UserPermission
 from bellwire.model.subscription import SubscriptionApi, SubscriptionStatus, TransportType
 
@@ -186,6 +187,7 @@ application = Table(
     _account(nullable=True),
     Column("rate_limit_factor", Float, nullable=False),
     Column("status", Member(Status), nullable=False),
+    Column("blacklist_policy", Member(BlacklistPolicy)),
 )
 
 user_login = Table(
@@ -295,6 +297,7 @@ subscription = Table(
     Column("status", Member(SubscriptionStatus), nullable=False),
     Column("blacklisted_at", Instant),
     Column("blacklisted_reason", String),
+    Column("paused", Boolean, nullable=False, server_default=false()),
 )
 
 filter_version = Table(
