@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.ids import Position, ReplayId, SubscriptionId
 
 
 class FailureCode(StrEnum):
@@ -73,6 +73,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     status: int = 0
     detail: str = ""
     next_try_ms: int | None = None
+    replay: ReplayId | None = None
+    """The replay that made it. Such an attempt is history only: it settles nothing."""
 
 
 class BacklogRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

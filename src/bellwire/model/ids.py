@@ -16,6 +16,9 @@ ClientId = NewType("ClientId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 """A UUID in its 36-character spelling."""
 
+ReplayId = NewType("ReplayId", str)
+"""A replay: one durable job that sends a stretch of history to one subscription again. A UUID."""
+
 SessionId = NewType("SessionId", str)
 """An OAuth session: one login, all its token pairs."""
 

@@ -13,6 +13,7 @@ from bellwire.ports.clock import Clock
 from bellwire.storage.embedded import EngineFiles, EngineLimits, open_engine_files
 from bellwire.storage.embedded.backlog import EmbeddedBacklog
 from bellwire.storage.embedded.event_log import EmbeddedEventLog
+from bellwire.storage.embedded.history import EmbeddedHistory, EmbeddedReplayStore
 
 SMALL = EngineLimits(minimum_free_bytes=0, ballast_bytes=0)
 """The product's limits, but for the room that the test machine must have."""
@@ -66,6 +67,14 @@ class EmbeddedEngine:
     @property
     def backlog(self) -> EmbeddedBacklog:
         return self.files.backlog
+
+    @property
+    def history(self) -> EmbeddedHistory:
+        return self.files.history
+
+    @property
+    def replays(self) -> EmbeddedReplayStore:
+        return self.files.replays
 
     async def restart(self) -> None:
         await self.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -17,7 +16,7 @@ from bellwire.model.ids import Position, SubscriptionId
 from tests.conformance.backlog import FIRST, ONE, TWO, BacklogContract, a_row, an_attempt, name_of
 from tests.conformance.event_log import PARTITION, some_events
 from tests.doubles.stepped_clock import SteppedClock
-from tests.integration.storage.embedded_engine import SMALL, EmbeddedEngine
+from tests.integration.storage.embedded_engine import EmbeddedEngine
 
 HOUR = 3600
 
@@ -63,16 +62,6 @@ async def test_history_spans_hours_and_segments(engine: EmbeddedEngine, clock: S
     latest = await engine.backlog.attempts_of(TWO, 10_000)
     assert [attempt.position for attempt in latest[:3]] == [written - 1, written - 2, written - 3]
     assert len(latest) == 10_000
-
-
-async def test_history_looks_back_a_bounded_number_of_hours(tmp_path: Path, clock: SteppedClock) -> None:
-    engine = await EmbeddedEngine(tmp_path / "data", clock=clock, limits=replace(SMALL, history_hours=2)).open()
-    lease = await engine.backlog.claim(PARTITION)
-    for n in range(1, 5):
-        await engine.backlog.commit(lease, Position(0), [an_attempt(n)], [], [])
-        clock.advance(HOUR)
-    assert [attempt.position for attempt in await engine.backlog.attempts_of(ONE, 10)] == [4, 3]
-    await engine.close()
 
 
 async def test_old_hours_are_dropped_whole(engine: EmbeddedEngine, clock: SteppedClock) -> None:

@@ -11,9 +11,12 @@ from bellwire.model.event import Facts
 from bellwire.model.ids import LOG_START, Position
 from bellwire.ports.backlog import Backlog
 from bellwire.ports.event_log import EventLog
+from bellwire.ports.history import History
+from bellwire.ports.replay_store import ReplayStore
 from bellwire.storage.memory import MemoryEngine
 from tests.conformance.backlog import FIRST, ONE, BacklogContract, a_row
 from tests.conformance.event_log import MUCH, PARTITION, EventLogContract, an_event, read_all, some_events
+from tests.conformance.history import HistoryContract, ReplayStoreContract
 
 
 class MemoryUnderTest:
@@ -27,6 +30,14 @@ class MemoryUnderTest:
     @property
     def backlog(self) -> Backlog:
         return self._engine.backlog
+
+    @property
+    def history(self) -> History:
+        return self._engine.history
+
+    @property
+    def replays(self) -> ReplayStore:
+        return self._engine.replays
 
     async def restart(self) -> None:
         self._engine.crash()
@@ -45,6 +56,14 @@ class TestMemoryEventLog(EventLogContract):
 
 
 class TestMemoryBacklog(BacklogContract):
+    pass
+
+
+class TestMemoryHistory(HistoryContract):
+    pass
+
+
+class TestMemoryReplayStore(ReplayStoreContract):
     pass
 
 

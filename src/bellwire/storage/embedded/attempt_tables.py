@@ -2,13 +2,15 @@
 
     attempt_491022         id (rising over all hours), subscription, position, …
     attempt_index_491022   (segment, subscription, id)      segment: the id its 4,096 attempts begin with
+    attempt_segment        segment, until, ranges of positions and times, number of failures
     attempt_hour           hour, first_id, indexed_to, is_dropped
 
 An index over subscriptions makes inserts up to ten times dearer, and building it when the hour has closed is one
 statement of seconds. So the index is built of segments: each is sorted once, when its 4,096 attempts are there, and
 written behind the one before. A look-up asks every segment of an hour, and scans the less than 4,096 or so
-attempts that have no segment yet. Old hours go in small pieces, then their tables; ids below the floor only (see
-`DeliveryFile`), so that a restart finds all outcomes above the watermark.
+attempts that have no segment yet. What each segment ranges over is noted beside it, so that a look for one event, a
+time or failures passes over most segments. Old hours go in small pieces, then their tables; ids below the floor only
+(see `DeliveryFile`), so that a restart finds all outcomes above the watermark.
 
 The hour is that of the commit and never goes back, so hours are ranges of ids.
 """
@@ -29,6 +31,13 @@ CREATE TABLE attempt_hour (
 );
 """
 
+_SEGMENT_SCHEMA = """
+CREATE TABLE attempt_segment (
+    segment INTEGER PRIMARY KEY, until INTEGER NOT NULL, first_position INTEGER NOT NULL,
+    last_position INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, failures INTEGER NOT NULL
+);
+"""
+
 HOUR_MS = 3_600_000
 SEGMENT_ROWS = 4_096
 ROWS_PER_STATEMENT = 32
@@ -36,12 +45,14 @@ DELETE_ROWS = 2_048
 
 COLUMNS = (
     "id, subscription, position, topic, uuid, number, address, started_ms, duration_us, outcome, failure, status, "
-    "detail, next_try_ms"
+    "detail, next_try_ms, replay"
 )
+_COLUMN_COUNT = 15
+_ANYTHING = (1 << 63) - 1
 
-_CODE_OF = {AttemptOutcome.DELIVERED: 0, AttemptOutcome.FAILED: 1, AttemptOutcome.GIVEN_UP: 2}
-OUTCOME_OF: dict[int, AttemptOutcome] = {code: outcome for outcome, code in _CODE_OF.items()}
-FAILED_CODE = _CODE_OF[AttemptOutcome.FAILED]
+CODE_OF = {AttemptOutcome.DELIVERED: 0, AttemptOutcome.FAILED: 1, AttemptOutcome.GIVEN_UP: 2}
+OUTCOME_OF: dict[int, AttemptOutcome] = {code: outcome for outcome, code in CODE_OF.items()}
+FAILED_CODE = CODE_OF[AttemptOutcome.FAILED]
 
 
 @dataclass(slots=True)
@@ -66,6 +77,18 @@ def read_hours(db: apsw.Connection) -> list[Hour]:
     """All hours, oldest first."""
     found = rows(db, "SELECT hour, first_id, indexed_to, is_dropped FROM attempt_hour ORDER BY hour")
     return [Hour(hour, first, indexed, bool(dropped)) for hour, first, indexed, dropped in found]
+
+
+def add_replays_and_ranges(db: apsw.Connection) -> None:
+    """Upgrade to format 2. Segments that are there may range over anything, as far as is known."""
+    db.execute(_SEGMENT_SCHEMA)
+    for hour in read_hours(db):
+        db.execute(f"ALTER TABLE {hour.table} ADD COLUMN replay TEXT")
+        for segment in range(hour.first_id, hour.indexed_to, SEGMENT_ROWS):
+            until = min(segment + SEGMENT_ROWS, hour.indexed_to)
+            db.execute(
+                "INSERT INTO attempt_segment VALUES (?, ?, 0, ?, 0, ?, 1)", (segment, until, _ANYTHING, _ANYTHING)
+            )
 
 
 class AttemptTables:
@@ -98,15 +121,17 @@ class AttemptTables:
                     attempt.address,
                     attempt.started_ms,
                     attempt.duration_us,
-                    _CODE_OF[attempt.outcome],
+                    CODE_OF[attempt.outcome],
                     attempt.failure,
                     attempt.status,
                     attempt.detail,
                     attempt.next_try_ms,
+                    attempt.replay,
                 )
                 number += 1
             self._db.execute(
-                f"INSERT INTO {hour.table} ({COLUMNS}) VALUES {rows_of_parameters(14, len(page))}",  # noqa: S608 - ours
+                f"INSERT INTO {hour.table} ({COLUMNS}) "  # noqa: S608 - our names
+                f"VALUES {rows_of_parameters(_COLUMN_COUNT, len(page))}",
                 flat,
             )
         return number
@@ -123,6 +148,12 @@ class AttemptTables:
                 self._db.execute(
                     f"INSERT INTO {hour.index} SELECT ?1, subscription, id FROM {hour.table} "  # noqa: S608 - our names
                     "WHERE id >= ?1 AND id < ?2 ORDER BY subscription, id",
+                    (hour.indexed_to, until),
+                )
+                self._db.execute(
+                    "INSERT INTO attempt_segment SELECT ?1, ?2, min(position), max(position), "  # noqa: S608 - ours
+                    "min(started_ms), max(started_ms), sum(outcome <> 0) "
+                    f"FROM {hour.table} WHERE id >= ?1 AND id < ?2",
                     (hour.indexed_to, until),
                 )
                 self._db.execute("UPDATE attempt_hour SET indexed_to = ? WHERE hour = ?", (until, hour.hour))
@@ -156,6 +187,9 @@ class AttemptTables:
             )
             if is_empty:
                 self._db.execute(f"DROP TABLE {hour.table}; DROP TABLE {hour.index}")
+                self._db.execute(
+                    "DELETE FROM attempt_segment WHERE segment >= ? AND segment < ?", (hour.first_id, hour.indexed_to)
+                )
                 self._db.execute("DELETE FROM attempt_hour WHERE hour = ?", (hour.hour,))
         if is_empty:
             self._hours.remove(hour)
@@ -189,7 +223,7 @@ class AttemptTables:
             "position INTEGER NOT NULL, topic TEXT NOT NULL, uuid TEXT NOT NULL, number INTEGER NOT NULL, "
             "address TEXT NOT NULL, started_ms INTEGER NOT NULL, duration_us INTEGER NOT NULL, "
             "outcome INTEGER NOT NULL, failure TEXT, status INTEGER NOT NULL, detail TEXT NOT NULL, "
-            "next_try_ms INTEGER)"
+            "next_try_ms INTEGER, replay TEXT)"
         )
         self._db.execute(
             f"CREATE TABLE {hour.index} (segment INTEGER, subscription TEXT, id INTEGER, "

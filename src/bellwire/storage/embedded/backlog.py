@@ -10,6 +10,7 @@ from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
 from bellwire.ports.backlog import Lease, NotificationId, Recovery
 from bellwire.ports.clock import Clock
+from bellwire.ports.history import AttemptQuery
 from bellwire.storage.embedded.attempt_history import read_attempts
 from bellwire.storage.embedded.delivery_file import DeliveryFile, read_kept_window, read_pending, read_recovery
 from bellwire.storage.embedded.event_log import require_embedded
@@ -85,8 +86,10 @@ class EmbeddedBacklog:
         return purged
 
     async def attempts_of(self, subscription: SubscriptionId, limit: int) -> list[Attempt]:
-        hours = self._limits.history_hours
-        return await self._history.read(lambda files: read_attempts(files.delivery, subscription, limit, hours))
+        query = AttemptQuery(subscriptions=frozenset((subscription,)))
+        most = self._limits.history_rows
+        page = await self._history.read(lambda files: read_attempts(files.delivery, query, None, limit, most))
+        return [recorded.attempt for recorded in page.records]
 
     async def drop_attempts_before(self, before_ms: int) -> int:
         """Delete the attempts of whole hours that ended by then, as far as recovery does not need them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +37,10 @@ def require_library(version: str | None = None) -> None:
         raise Misconfigured((Problem("apsw", f"SQLite {found} is too old; install an apsw with {needed} or newer"),))
 
 
+Upgrade = str | Callable[[apsw.Connection], None]
+"""SQL, or what issues it where the tables to change have to be found first."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileFormat:
     """What tables a file has, by version: `schema` made those of version 1, and each upgrade makes the next version.
@@ -46,15 +50,15 @@ class FileFormat:
     """
 
     schema: str
-    upgrades: tuple[str, ...] = ()
+    upgrades: tuple[Upgrade, ...] = ()
 
     @property
     def version(self) -> int:
         """The version that this Bellwire reads and writes."""
         return 1 + len(self.upgrades)
 
-    def steps_after(self, version: int) -> tuple[str, ...]:
-        """The SQL that brings a file of that version (0: a new one) to `version`."""
+    def steps_after(self, version: int) -> tuple[Upgrade, ...]:
+        """What brings a file of that version (0: a new one) to `version`."""
         return (self.schema, *self.upgrades)[version:]
 
 
@@ -74,7 +78,10 @@ def open_database(path: Path, form: FileFormat, *, cache_kib: int = CACHE_KIB) -
             if not 0 <= found <= form.version:
                 raise Misconfigured((Problem("data_dir", later_format(path, found, form)),))
             for step in form.steps_after(found):
-                connection.execute(step)
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(connection)
             if found != form.version:
                 connection.execute(f"PRAGMA user_version={form.version}")
     except apsw.Error as problem:

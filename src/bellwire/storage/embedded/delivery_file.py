@@ -20,7 +20,8 @@ import msgspec
 from bellwire.errors import Fenced
 from bellwire.model.attempt import Attempt, BacklogRow
 from bellwire.model.event import Event, LoggedEvent
-from bellwire.model.ids import Partition, Position, SubscriptionId
+from bellwire.model.ids import Partition, Position, ReplayId, SubscriptionId
+from bellwire.model.replay import Replay
 from bellwire.ports.backlog import BacklogTotals, Lease, NotificationId, Recovery
 from bellwire.storage.embedded import attempt_tables
 from bellwire.storage.embedded.attempt_tables import FAILED_CODE, AttemptTables, read_hours
@@ -50,13 +51,22 @@ CREATE TABLE kept (seq INTEGER PRIMARY KEY, event BLOB NOT NULL);
 """
     + attempt_tables.SCHEMA
 )
-DELIVERY_FORMAT = FileFormat(SCHEMA)
+
+
+def _add_replays(db: apsw.Connection) -> None:
+    attempt_tables.add_replays_and_ranges(db)
+    db.execute("CREATE TABLE replay (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job TEXT NOT NULL)")
+
+
+DELIVERY_FORMAT = FileFormat(SCHEMA, (_add_replays,))
 
 BACKLOG_COLUMNS = "subscription, seq, topic, key, filter_version, filter_index, bytes"
 ROWS_PER_STATEMENT = 64
 
 _encode_event = msgspec.msgpack.Encoder().encode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
+_encode_replay = msgspec.json.Encoder().encode
+_decode_replay = msgspec.json.Decoder(Replay).decode
 
 
 def lost_lease(lease: Lease) -> Fenced:
@@ -164,6 +174,27 @@ class DeliveryFile:
         if self._returned is not None:
             self._returned.update(row.position for row in puts if row.position <= self.kept_until)
 
+    def save_replay(self, replay: Replay, attempts: Sequence[Attempt], *, now_ms: int) -> None:
+        """As `ReplayStore.save`."""
+        try:
+            with transaction(self._db):
+                next_id = self.attempts.insert(attempts, now_ms)
+                self._db.execute(
+                    "INSERT INTO replay VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET job = excluded.job",
+                    (replay.id, replay.created_ms, _encode_replay(replay).decode()),
+                )
+        except BaseException:
+            self.attempts.forget_uncommitted()
+            raise
+        if attempts:
+            self.attempts.next_id = next_id
+            self._floor.add(attempts, next_id - 1)
+
+    def forget_replays(self, replays: Sequence[ReplayId]) -> None:
+        with transaction(self._db):
+            for replay in replays:
+                self._db.execute("DELETE FROM replay WHERE id = ?", (replay,))
+
     def purge_step(self, subscription: SubscriptionId, limit: int) -> int:
         """Delete a subscription's first rows. Returns how many: fewer than `limit` when none is left."""
         last = rows(
@@ -260,7 +291,7 @@ def read_recovery(db: apsw.Connection, lease: Lease) -> Recovery:
                 _notification(row)
                 for row in db.execute(
                     f"SELECT subscription, position, topic FROM {hour.table} "  # noqa: S608 - our name
-                    "WHERE id >= ? AND position > ? AND outcome <> ?",
+                    "WHERE id >= ? AND position > ? AND outcome <> ? AND replay IS NULL",
                     (floor, watermark, FAILED_CODE),
                 )
             )
@@ -275,6 +306,11 @@ def read_recovery(db: apsw.Connection, lease: Lease) -> Recovery:
             )
         }
         return Recovery(Position(watermark), frozenset(settled), totals)
+
+
+def read_replays(db: apsw.Connection) -> list[Replay]:
+    """As `ReplayStore.all`."""
+    return [_decode_replay(job) for (job,) in rows(db, "SELECT job FROM replay ORDER BY created_ms, id")]
 
 
 def read_pending(

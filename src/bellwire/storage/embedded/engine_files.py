@@ -25,6 +25,7 @@ from bellwire.storage.embedded.delivery_file import DeliveryFile
 from bellwire.storage.embedded.directory_lock import DirectoryLock
 from bellwire.storage.embedded.disk_space import DiskSpace, FreeBytes, free_bytes_of
 from bellwire.storage.embedded.event_log import EmbeddedEventLog
+from bellwire.storage.embedded.history import EmbeddedHistory, EmbeddedReplayStore
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.storage.embedded.log_file import LogFile
 from bellwire.storage.embedded.log_writer import LogWriter
@@ -51,7 +52,7 @@ class _Files:
 
 
 class EngineFiles:
-    """The embedded engine: both ports over one data directory. Made by `open_engine_files`."""
+    """The embedded engine: its ports over one data directory. Made by `open_engine_files`."""
 
     def __init__(
         self,
@@ -62,6 +63,8 @@ class EngineFiles:
         readers: tuple[ReaderThread, ReaderThread],
         event_log: EmbeddedEventLog,
         backlog: EmbeddedBacklog,
+        history: EmbeddedHistory,
+        replays: EmbeddedReplayStore,
     ) -> None:
         self._lock = lock
         self._files = files
@@ -69,6 +72,8 @@ class EngineFiles:
         self._readers = readers
         self.event_log = event_log
         self.backlog = backlog
+        self.history = history
+        self.replays = replays
         self._is_closed = False
 
     async def close(self) -> None:
@@ -121,9 +126,10 @@ async def open_engine_files(
         await backlog.release_kept()
 
     event_log = EmbeddedEventLog(log=files.log, reader=reader, space=space, limits=limits, after_trim=after_trim)
+    log_writer = LogWriter(files.log, files.dedupe, limits.chunk_rows)
     writer = WriterThread(
         loop=asyncio.get_running_loop(),
-        log_writer=LogWriter(files.log, files.dedupe, limits.chunk_rows),
+        log_writer=log_writer,
         upkeep=(files.dedupe.step, files.delivery.attempts.index_step, files.delivery.attempts.drop_step),
         space=space,
         limits=limits,
@@ -137,7 +143,14 @@ async def open_engine_files(
     await asyncio.to_thread(space.check)
     writer.start()
     return EngineFiles(
-        lock=lock, files=files, writer=writer, readers=(reader, history), event_log=event_log, backlog=backlog
+        lock=lock,
+        files=files,
+        writer=writer,
+        readers=(reader, history),
+        event_log=event_log,
+        backlog=backlog,
+        history=EmbeddedHistory(reader=history, writer=writer, log_writer=log_writer, limits=limits),
+        replays=EmbeddedReplayStore(delivery=files.delivery, reader=history, writer=writer, clock=clock),
     )
 
 

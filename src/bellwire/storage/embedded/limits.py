@@ -34,7 +34,11 @@ class EngineLimits:
     minimum_free_bytes: int = 512 * MIB
     ballast_bytes: int = 64 * MIB
     disk_check_seconds: float = 1.0
-    history_hours: int = 24 * 8
-    """How far `attempts_of` looks back."""
+    history_rows: int = 65_536
+    """Rows, or as much work, that one page of history may look at."""
+    outcome_rows: int = 1 << 20
+    """Attempts that a look for what became of one event may pass over."""
+    counted_rows: int = 200_000
+    """Rows of one subscription's backlog that are counted for people; beyond, it is at least so many."""
     kept_sweep_seconds: float = 60.0
     """Least time between two searches for kept events that the backlog no longer needs."""

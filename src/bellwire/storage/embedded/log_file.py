@@ -161,7 +161,7 @@ def read_after(db: apsw.Connection, after: int, until: int, max_bytes: int, max_
         (after, until, max_events),
     )
     for row in cursor:
-        logged = _logged(row)
+        logged = event_of_row(row)
         size += len(logged.event.body)
         if found and size > max_bytes:
             break
@@ -178,10 +178,11 @@ def read_at(db: apsw.Connection, seqs: Sequence[int]) -> dict[Position, Event]:
         f"SELECT {wanted} FROM carray(?) a CROSS JOIN event e ON e.seq = a.value",  # noqa: S608 - constants
         (apsw.carray(array.array("q", seqs)),),
     )
-    return {logged.position: logged.event for logged in map(_logged, found)}
+    return {logged.position: logged.event for logged in map(event_of_row, found)}
 
 
-def _logged(row: tuple[Any, ...]) -> LoggedEvent:
+def event_of_row(row: tuple[Any, ...]) -> LoggedEvent:
+    """An event out of `COLUMNS`; without facts, which are read again from the body."""
     seq, account, uuid, chosen, topic, timestamp, body, attributes = row
     extra = _decode(attributes) if attributes is not None else None
     return LoggedEvent(

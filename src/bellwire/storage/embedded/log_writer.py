@@ -112,6 +112,10 @@ class LogWriter:
         """Keep the memory of chosen uuids within its bound; to be called after each `write`."""
         self._dedupe.make_room()
 
+    def find(self, identities: Sequence[Identity]) -> dict[Identity, int]:
+        """Positions of those of the events that are in the log under a uuid that their producer chose."""
+        return self._known({identity: hash_of(*identity) for identity in identities})
+
     def first_event(self) -> Position:
         return Position(self._log.first_event())
 

@@ -16,15 +16,16 @@ from bellwire.storage.memory.pending_writes import PendingWrites
 
 
 class MemoryBacklog:
-    """`kept` is shared with the event log, which looks there for events that it no longer has."""
+    """`kept` is shared with the event log, which looks there for events that it no longer has; `attempts` with the
+    replays, which record theirs."""
 
-    def __init__(self, writes: PendingWrites, kept: dict[Position, Event]) -> None:
+    def __init__(self, writes: PendingWrites, kept: dict[Position, Event], attempts: list[Attempt]) -> None:
         self._writes = writes
         self._kept = kept
         self._epoch = 0
         self._watermark = LOG_START
-        self._attempts: list[Attempt] = []
-        self._rows: dict[NotificationId, BacklogRow] = {}
+        self.attempts = attempts
+        self.rows: dict[NotificationId, BacklogRow] = {}
 
     async def claim(self, partition: Partition) -> Lease:
         require_only(partition)
@@ -39,12 +40,14 @@ class MemoryBacklog:
         self._check(lease)
         settled = {
             (attempt.subscription, attempt.position, attempt.topic)
-            for attempt in self._attempts
-            if attempt.position > self._watermark and attempt.outcome is not AttemptOutcome.FAILED
+            for attempt in self.attempts
+            if attempt.position > self._watermark
+            and attempt.outcome is not AttemptOutcome.FAILED
+            and attempt.replay is None
         }
-        settled.update(name for name in self._rows if name[1] > self._watermark)
+        settled.update(name for name in self.rows if name[1] > self._watermark)
         totals: dict[SubscriptionId, BacklogTotals] = {}
-        for row in self._rows.values():
+        for row in self.rows.values():
             before = totals.get(row.subscription, BacklogTotals(0, 0, row.position))
             totals[row.subscription] = BacklogTotals(
                 before.rows + 1, before.size_bytes + row.size_bytes, min(before.oldest, row.position)
@@ -62,17 +65,17 @@ class MemoryBacklog:
         def write() -> None:
             self._check(lease)
             self._watermark = max(self._watermark, watermark)
-            self._attempts += attempts
+            self.attempts += attempts
             for row in puts:
-                self._rows.setdefault((row.subscription, row.position, row.topic), row)
+                self.rows.setdefault((row.subscription, row.position, row.topic), row)
             for name in dones:
-                self._rows.pop(name, None)
+                self.rows.pop(name, None)
 
         await self._writes.durable(write)
 
     async def pending(self, subscription: SubscriptionId, after: tuple[Position, str], limit: int) -> list[BacklogRow]:
-        names = sorted(name for name in self._rows if name[0] == subscription and name[1:] > after)
-        return [self._rows[name] for name in names[:limit]]
+        names = sorted(name for name in self.rows if name[0] == subscription and name[1:] > after)
+        return [self.rows[name] for name in names[:limit]]
 
     async def keep(self, partition: Partition, events: Sequence[LoggedEvent]) -> None:
         require_only(partition)
@@ -85,15 +88,15 @@ class MemoryBacklog:
 
     async def purge(self, subscription: SubscriptionId) -> int:
         def write() -> int:
-            names = [name for name in self._rows if name[0] == subscription]
+            names = [name for name in self.rows if name[0] == subscription]
             for name in names:
-                del self._rows[name]
+                del self.rows[name]
             return len(names)
 
         return await self._writes.durable(write)
 
     async def attempts_of(self, subscription: SubscriptionId, limit: int) -> list[Attempt]:
-        found = [attempt for attempt in reversed(self._attempts) if attempt.subscription == subscription]
+        found = [attempt for attempt in reversed(self.attempts) if attempt.subscription == subscription]
         return found[: max(limit, 0)]
 
     def _check(self, lease: Lease) -> None:

@@ -31,7 +31,8 @@ class MemoryEventLog:
         self._kept = kept
         self._most_waiting = waiting_events
         self._waiting = 0
-        self._events: list[LoggedEvent] = []
+        self.events: list[LoggedEvent] = []
+        """What is durable and not trimmed, in order."""
         self._positions: dict[tuple[AccountId, str], Position] = {}
         self._head = LOG_START
         self._readers: list[asyncio.Future[None]] = []
@@ -57,7 +58,7 @@ class MemoryEventLog:
         while True:
             found: list[LoggedEvent] = []
             size = 0
-            for logged in self._events[bisect_right(self._events, after, key=_position) :]:
+            for logged in self.events[bisect_right(self.events, after, key=_position) :]:
                 size += len(logged.event.body)
                 if found and size > max_bytes:
                     break
@@ -72,9 +73,9 @@ class MemoryEventLog:
         require_only(partition)
         found: dict[Position, Event] = {}
         for position in positions:
-            index = bisect_left(self._events, position, key=_position)
-            if index < len(self._events) and self._events[index].position == position:
-                found[position] = self._events[index].event
+            index = bisect_left(self.events, position, key=_position)
+            if index < len(self.events) and self.events[index].position == position:
+                found[position] = self.events[index].event
             elif position in self._kept:
                 found[position] = self._kept[position]
         return found
@@ -87,11 +88,11 @@ class MemoryEventLog:
         require_only(partition)
 
         def write() -> int:
-            count = min(max(max_events, 0), bisect_left(self._events, before, key=_position))
-            for logged in self._events[:count]:
+            count = min(max(max_events, 0), bisect_left(self.events, before, key=_position))
+            for logged in self.events[:count]:
                 if logged.event.chosen:
                     del self._positions[logged.event.account, logged.event.uuid]
-            del self._events[:count]
+            del self.events[:count]
             return count
 
         return await self._writes.durable(write)
@@ -106,8 +107,8 @@ class MemoryEventLog:
         for reader in self._readers:
             reader.cancel()
         self._readers.clear()
-        self._events = [
-            LoggedEvent(logged.position, msgspec.structs.replace(logged.event, facts=None)) for logged in self._events
+        self.events = [
+            LoggedEvent(logged.position, msgspec.structs.replace(logged.event, facts=None)) for logged in self.events
         ]
 
     def _log(self, event: Event) -> Appended | Duplicate:
@@ -119,7 +120,7 @@ class MemoryEventLog:
         self._head = Position(self._head + 1)
         if event.chosen:
             self._positions[identity] = self._head
-        self._events.append(LoggedEvent(self._head, event))
+        self.events.append(LoggedEvent(self._head, event))
         return Appended(self._head)
 
     def _wake_readers(self) -> None:
