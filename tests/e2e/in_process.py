@@ -82,7 +82,11 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    data: Path, *, environment: dict[str, str] | None = None, dev: bool = True
+    data: Path,
+    *,
+    environment: dict[str, str] | None = None,
+    dev: bool = True,
+    clock: SystemClock | None = None,
 ) -> AsyncIterator[Running]:
     """Start a server on a free port of the loopback interface, and stop it."""
     listening = listening_socket("127.0.0.1", 0)
@@ -93,7 +97,7 @@ async def running_server(
         Mode.DEV if dev else Mode.SERVE,
         overrides={"data_dir": data, "port": port},
     )
-    clock = SystemClock()
+    clock = clock or SystemClock()
     server = await open_server(settings, clock=clock, dev=True)
     try:
         await server.start()

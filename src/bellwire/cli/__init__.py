@@ -14,6 +14,8 @@ import typer
 
 from bellwire import __version__
 from bellwire.cli.admin import admin
+from bellwire.cli.backup import backup
+from bellwire.cli.check import check
 from bellwire.cli.dev import dev
 from bellwire.cli.env import env
 from bellwire.cli.failure import EXIT_FAILED, EXIT_USAGE, CommandFailed, complain
@@ -40,6 +42,8 @@ app.command()(publish)
 app.command()(families)
 app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(admin, name="admin")
+app.command()(check)
+app.command()(backup)
 app.command()(settings)
 
 

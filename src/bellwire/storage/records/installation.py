@@ -57,7 +57,7 @@ class SqlInstallation:
             await records.write(lambda connection: connection.execute(insert(tables.installation).values(row)))
             return cls(records, installation_id, sealing)
         installation_id, proof = known
-        sealing = Sealing(_read_key(data_dir))
+        sealing = Sealing(read_key(data_dir))
         if sealing.unseal(proof) != installation_id:
             raise _key_problem(data_dir, "belongs to another data directory")
         return cls(records, installation_id, sealing)
@@ -108,7 +108,7 @@ def read_memo(data_dir: Path, name: str) -> str | None:
             row = connection.execute("SELECT text_sealed FROM memo WHERE name = ?", (name,)).fetchone()
     except sqlite3.Error as error:
         raise Misconfigured((Problem("data", f"{path} can't be read: {error}"),)) from error
-    return None if row is None else Sealing(_read_key(data_dir)).unseal(row[0])
+    return None if row is None else Sealing(read_key(data_dir)).unseal(row[0])
 
 
 class Sealing:
@@ -147,7 +147,7 @@ def _made_key(data_dir: Path) -> bytes:
     """A new key, durable before anything is sealed with it. One that an interrupted first start left is used."""
     path = data_dir / KEY_FILE_NAME
     if path.exists():
-        return _read_key(data_dir)
+        return read_key(data_dir)
     key = secrets.token_bytes(_KEY_BYTES)
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def _made_key(data_dir: Path) -> bytes:
     return key
 
 
-def _read_key(data_dir: Path) -> bytes:
+def read_key(data_dir: Path) -> bytes:
     path = data_dir / KEY_FILE_NAME
     try:
         with path.open("rb") as file:
