@@ -57,6 +57,7 @@ def stored_data(release: str, directory: Path, *, port: int) -> StoredData:
         text = (source / f"{name}.sql").read_text().replace(PORT_MARK, str(port))
         with closing(sqlite3.connect(directory / name)) as connection:
             connection.executescript(text)
+            connection.execute("PRAGMA journal_mode=WAL")
     shutil.copy(source / "installation.key", directory / "installation.key")
     (directory / "installation.key").chmod(0o600)
     return StoredData(directory, json.loads((source / "facts.json").read_text()))
