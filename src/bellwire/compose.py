@@ -37,6 +37,7 @@ from bellwire.api.rate_limits import RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
+from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
 from bellwire.engine.authorize_codes import AuthorizationCodes
@@ -47,8 +48,12 @@ from bellwire.engine.deliver import Deliveries, DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.housekeeping import Chore, Housekeeping
+from bellwire.engine.operate import Operations
+from bellwire.engine.operator_alerts import OperatorAlerts
+from bellwire.engine.places import room_below
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
+from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
 from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
 from bellwire.engine.subscribe import Subscriptions
@@ -57,9 +62,11 @@ from bellwire.engine.subscribe_upkeep import SubscriptionUpkeep
 from bellwire.engine.subscribers import Subscribers
 from bellwire.engine.validate_address import AddressHandshake
 from bellwire.engine.watch_directory import WatchedDirectoryWriter
-from bellwire.errors import Misconfigured, Problem
+from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
+from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
 from bellwire.model.event import Event
+from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch
 from bellwire.observe.metrics import Metrics
@@ -75,6 +82,7 @@ from bellwire.transports.guard import AddressGuard
 from bellwire.transports.limits import SenderLimits
 from bellwire.transports.resolver import DnsResolver
 from bellwire.transports.webhook_client import WebhookClient
+from bellwire.wire.webhook.address import parse_address
 
 USER_AGENT = f"Bellwire-Webhook/{__version__}"
 
@@ -136,6 +144,9 @@ class _Engine:
         self.live: LiveSubscriptions
         self.router: Router
         self.housekeeping: Housekeeping
+        self.watch: EndpointWatch
+        self.alerts: OperatorAlerts
+        self.operations: Operations
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -150,6 +161,7 @@ class _Engine:
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
         await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
         self.deliveries.start()
+        self.watch.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
         self.housekeeping.start()
@@ -161,6 +173,8 @@ class _Engine:
         self.is_ready = False
         if self._routing is not None:
             await self.housekeeping.stop()
+            await self.watch.stop()
+            await self.alerts.stop()
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.deliveries.stop(drain_seconds=min(5.0, self.settings.shutdown_seconds))
@@ -282,18 +296,19 @@ async def _compose(  # noqa: PLR0917 - called once
         random=Random(),  # noqa: S311 - it spreads retries
         observe=engine.attempts,
         limits=DeliveryLimits(
-            in_flight=settings.webhook_connections,
-            in_flight_per_origin=settings.webhook_connections_per_host,
+            in_flight=room_below(settings.webhook_connections),
+            in_flight_per_origin=room_below(settings.webhook_connections_per_host),
             lane=LaneLimits(parallel=settings.webhook_parallel_per_subscription),
         ),
         on_fatal=engine.fail,
     )
+    desk = Desk(deliveries, rendering)
     live = LiveSubscriptions(
         partition=EMBEDDED_PARTITION,
         store=stores.subscriptions,
         subscribers=subscribers,
         log=files.event_log,
-        delivery=Desk(deliveries, rendering),
+        delivery=desk,
     )
     upkeep = SubscriptionUpkeep(
         live=live,
@@ -329,11 +344,55 @@ async def _compose(  # noqa: PLR0917 - called once
     async def forget_sessions() -> None:
         await sessions.sweep()
 
+    validate = AddressHandshake(
+        sender=sender,
+        user_agent=USER_AGENT,
+        allow_http=settings.webhook_allow_http,
+        strict_content_type=settings.webhook_strict_content_type,
+    )
+    alerts = engine.alerts = _operator_alerts(settings, clock, sender)
+    watch = engine.watch = EndpointWatch(
+        live=live,
+        upkeep=upkeep,
+        deliveries=deliveries,
+        directory=directory,
+        validate=validate,
+        unseal=installation.unseal,
+        alerts=alerts,
+        clock=clock,
+        random=Random(),  # noqa: S311 - it spreads probes
+        policy=WatchPolicy(
+            rule=BlacklistRule(after_seconds=settings.blacklist_after_seconds),
+            policy=BlacklistPolicy.HEALING if settings.blacklist_reactivates else BlacklistPolicy.PERMANENT,
+            probe_every_seconds=settings.blacklist_probe_seconds,
+        ),
+        on_fatal=engine.fail,
+    )
+    engine.attempts.listen(watch.attempted)
+    desk.on_closed(watch.forget)
+    engine.operations = Operations(live=live, deliveries=deliveries, watch=watch, clock=clock)
+    retention = Retention(
+        partition=EMBEDDED_PARTITION,
+        store=files.retention,
+        log=files.event_log,
+        backlog=files.backlog,
+        deliveries=deliveries,
+        clock=clock,
+        limits=RetentionLimits(
+            keep_seconds=settings.retention_hours * 3600.0,
+            log_bytes=settings.log_max_mib << 20,
+            history_bytes=settings.history_max_mib << 20,
+            backlog_rows=settings.backlog_max_rows,
+        ),
+    )
+
     engine.housekeeping = Housekeeping(
         (
             Chore("expire subscriptions", 1.0, expire),
             Chore("send reminders", JOB_PERIOD_SECONDS, remind),
             Chore("forget sessions", 60.0, forget_sessions),
+            Chore("watch endpoints", WATCH_SECONDS, watch.watch),
+            Chore("keep to the retention", SWEEP_SECONDS, retention.sweep),
         ),
         on_fatal=engine.fail,
     )
@@ -362,12 +421,7 @@ async def _compose(  # noqa: PLR0917 - called once
         store=stores.subscriptions,
         directory=directory,
         installation=installation,
-        validate=AddressHandshake(
-            sender=sender,
-            user_agent=USER_AGENT,
-            allow_http=settings.webhook_allow_http,
-            strict_content_type=settings.webhook_strict_content_type,
-        ),
+        validate=validate,
         clock=clock,
         new_id=lambda: SubscriptionId(_new_uuid()),
     )
@@ -379,6 +433,7 @@ async def _compose(  # noqa: PLR0917 - called once
         codes=AuthorizationCodes(directory=directory, store=stores.sessions, installation=installation, clock=clock),
     )
     _watch(metrics, deliveries, files, sender, subscribers, counts)
+    _watch_upkeep(metrics, watch, retention)
     routers: list[APIRouter] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
         discovery_routes(authenticator=authenticator, public_url=public_url),
@@ -452,6 +507,33 @@ def _watch(  # noqa: PLR0917 - called once
     metrics.watch_gauge("bellwire_attempts_in_flight", "Attempts under way", figure("in_flight"))
     metrics.watch_gauge("bellwire_backlog_notifications", "Notifications in the backlog", figure("backlog_rows"))
     metrics.watch_gauge("bellwire_webhook_connections", "Open connections", lambda: sender.open_connections)
+
+
+def _watch_upkeep(metrics: Metrics, watch: EndpointWatch, retention: Retention) -> None:
+    metrics.watch_gauge("bellwire_failing_subscriptions", "Subscriptions whose address fails", lambda: watch.failing)
+    metrics.watch_counter("bellwire_blacklisted", "Subscriptions that were blacklisted", lambda: watch.blacklisted)
+    metrics.watch_counter(
+        "bellwire_reactivated", "Blacklisted subscriptions whose address answered a probe", lambda: watch.reactivated
+    )
+    metrics.watch_gauge(
+        "bellwire_own_outage", "1 while most hosts can't be reached from here", lambda: float(watch.is_own_outage)
+    )
+    metrics.watch_counter(
+        "bellwire_retention_dropped",
+        "Events, undelivered notifications and hours of attempts that went by age or size",
+        lambda: {(what,): count for what, count in retention.dropped.items()},
+        labels=("what",),
+    )
+
+
+def _operator_alerts(settings: Settings, clock: Clock, sender: WebhookClient) -> OperatorAlerts:
+    endpoint = None
+    if settings.operator_webhook_url is not None:
+        try:
+            endpoint = parse_address(settings.operator_webhook_url, allow_http=settings.webhook_allow_http)
+        except InvalidRequest as refused:
+            raise Misconfigured((Problem("operator_webhook_url", refused.message),)) from refused
+    return OperatorAlerts(sender=sender, endpoint=endpoint, clock=clock, user_agent=USER_AGENT)
 
 
 def _new_uuid() -> str:

@@ -280,12 +280,42 @@ class Settings:
         help="Time between two tries of a blacklisted address.",
     )
 
+    operator_webhook_url: str | None = _setting(
+        _optional(_http_url),
+        None,
+        is_secret=True,
+        takes="an http or https URL",
+        help="Posted a JSON object when a subscription is about to be blacklisted, is, or is active again, and when "
+        "most hosts can't be reached. An internal address has to be in `webhook_allowed_networks`.",
+    )
+
     retention_hours: int = _setting(
         _count(1, 24 * 90),
         72,
         unit="hours",
         takes="1 to 2160",
         help="How long events, undelivered notifications and the history of attempts are kept.",
+    )
+    log_max_mib: int = _setting(
+        _count(16, 1 << 30),
+        64 << 10,
+        unit="MiB",
+        takes="16 to 1073741824",
+        help="The event log's size above which its oldest events go before `retention_hours` are over.",
+    )
+    history_max_mib: int = _setting(
+        _count(16, 1 << 30),
+        32 << 10,
+        unit="MiB",
+        takes="16 to 1073741824",
+        help="The size of the history of attempts, about, above which its oldest hours go early.",
+    )
+    backlog_max_rows: int = _setting(
+        _count(1000, 1 << 30),
+        1_000_000,
+        unit="notifications",
+        takes="1000 to 1073741824",
+        help="Undelivered notifications of one subscription that are kept; with more, the oldest are given up.",
     )
     min_free_mib: int = _setting(
         _count(0, 1 << 30),

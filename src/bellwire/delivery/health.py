@@ -5,8 +5,8 @@
        ▲                    │                                  │
        └──────── a success, or a fresh start by an operator ───┘
 
-Times are of the failing clock (`outage.py`): running time that stands still while the outage is our own, so that neither
-sleep nor clock jumps nor a dead uplink blacklist anybody (engine.md, Time; wire contract, 3.10).
+Times are of the failing clock (`outage.py`): running time that stands still while the outage is our own, so that
+neither sleep nor clock jumps nor a dead uplink blacklist anybody (engine.md, Time; wire contract, 3.10).
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ class LastFailure:
 class EndpointHealth:
     """Counts since the process started. All steps take constant time; made at a subscription's first outcome."""
 
-    __slots__ = ("_counts", "_warned", "delivered", "failed", "failing_since", "failures", "last_failure")
+    __slots__ = ("_counts", "_warned", "delivered", "failed", "failing_since", "failures", "host", "last_failure")
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         self.delivered = 0
         self.failed = 0
         self.failing_since: float | None = None

@@ -59,7 +59,7 @@ class OutageWatch:
         return (now if self._since is None else self._since) - self._stood_still
 
     def judge(self, now: float) -> bool:
-        """Look again; whether an outage began or ended. Takes time in proportion to the hosts that were tried lately."""
+        """Look again; whether an outage began or ended. Takes time in proportion to the hosts tried lately."""
         rule = self._rule
         _forget_before(self._unreachable, now - rule.unreachable_counts_for)
         _forget_before(self._reached, now - rule.reached_counts_for)

@@ -2,7 +2,7 @@
 
 A notification that failed is tried again after an exponential pause with full jitter: up to 1 s, doubling to 60 s, then
 on towards 15 minutes for as long as the backlog keeps it. The endpoint's `Retry-After` lengthens a pause, never
-beyond 15 minutes (design.md, Delivery).
+beyond 15 minutes (design.md, Delivery), and gets some jitter on top: it was told to all of a host's subscriptions.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class RetryPolicy:
     """So many attempts pause at most `doubling_until`; later ones go on doubling up to `longest_pause`."""
     least_pause: float = 0.05
     """Full jitter may come near zero; an endpoint that just failed gets at least this long."""
+    retry_after_spread: float = 0.1
+    """The pause that an endpoint asked for is longer by up to this part."""
     give_up_after: int = 10
     """Refusals of one notification (4xx other than 408, 425, 429) after which it is given up."""
 
@@ -89,5 +91,5 @@ def after_attempt(
     asked = result.retry_after_seconds
     if asked is None:
         return RetryAfter(pause)
-    asked = min(max(asked, 0.0), policy.longest_pause)
+    asked = min(max(asked, 0.0) * (1 + policy.retry_after_spread * jitter), policy.longest_pause)
     return RetryAfter(max(pause, asked), whole_endpoint=True)

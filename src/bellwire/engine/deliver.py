@@ -1,15 +1,13 @@
 """Delivering: the shell around the lanes. It starts attempts, reads the backlog, and commits what became of them.
 
 Decisions are the lanes' (delivery/lane.py) and the schedule's (delivery/schedule.py); this file hands them times, rows
-and results, and keeps three bounds that no single lane can see: attempts under way in all, per origin, and those of
-draining lanes, which may use at most half, so that late retries never take what first attempts need.
+and results. What no single lane can see, how many attempts may be under way in all and at one host, is in `places.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,10 +30,11 @@ from bellwire.delivery.schedule import (
 )
 from bellwire.delivery.settling import Settling
 from bellwire.engine.ledger import CommitLedger
+from bellwire.engine.places import Gate, OriginPlaces, Places, full_gate
 from bellwire.errors import Fenced, Unavailable
 from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
 from bellwire.model.event import Event
-from bellwire.model.ids import Partition, Position, SubscriptionId
+from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
 from bellwire.ports.backlog import Backlog, BacklogTotals, Lease
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
@@ -65,6 +64,11 @@ class Destination(Protocol):
         """As the subscriber wrote it."""
         ...
 
+    @property
+    def is_held(self) -> bool:
+        """Its record says that nothing may be sent: it is paused, or its address is blacklisted."""
+        ...
+
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         """The notification's uuid, the request head and the body."""
         ...
@@ -86,45 +90,54 @@ class DeliveryLimits:
     """No notification holds the watermark back for longer: then its subscription spills."""
     sweep_every: float = 0.25
     reads_at_once: int = 8
+    apart_at_once: int = 32
+    """Attempts outside the lanes: tests and replays."""
     gathered: int = 20_000
     """Entries of an uncommitted batch at which the router waits for the commit."""
     patience: float = 0.05
     """The router waits so long for a LIVE lane that is half full; one that stays so is left to overflow."""
+    patience_again_after: float = 0.5
+    """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
     memory_bytes: int = 128 << 20
     """Bodies that wait in memory, over all lanes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneView:
+    """A subscription's notifications as they are now. `mode`: live, spilling or draining."""
+
+    mode: Mode
+    is_held: bool
+    waiting: int
+    """In memory."""
+    in_flight: int
+    backlog_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """Rows of a backlog that were given up, and the positions of the first and the last."""
+
+    rows: int
+    first: Position
+    last: Position
 
 
 class _Line:
     """A destination with its lane and its timer."""
 
-    __slots__ = ("cancels", "destination", "gate", "is_slow", "is_starved", "lane", "timer", "wake_at")
+    __slots__ = ("cancels", "destination", "is_slow", "is_starved", "lane", "places", "timer", "wake_at")
 
-    def __init__(self, destination: Destination, lane: Lane, gate: _Gate) -> None:
+    def __init__(self, destination: Destination, lane: Lane, places: OriginPlaces[_Line]) -> None:
         self.destination = destination
         self.lane = lane
-        self.gate = gate
+        self.places = places
         self.timer: asyncio.TimerHandle | None = None
         self.wake_at = 0.0
         self.is_starved = False
         self.is_slow = False
         """It stayed half full for longer than the router's patience, and was not nearly empty since."""
         self.cancels: dict[Notification, Callable[[], None]] = {}
-
-
-class _Gate:
-    """A number of places for attempts, and the lines that wait for one."""
-
-    __slots__ = ("in_flight", "limit", "lines", "waiting")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.in_flight = 0
-        self.lines = 0
-        self.waiting: deque[_Line] = deque()
-
-    @property
-    def is_full(self) -> bool:
-        return self.in_flight >= self.limit
 
 
 class Deliveries:
@@ -156,16 +169,17 @@ class Deliveries:
         self._on_fatal = on_fatal
         self._lines: dict[SubscriptionId, _Line] = {}
         self._active: dict[SubscriptionId, _Line] = {}
-        self._gates: dict[tuple[str, str, int], _Gate] = {}
-        self._all = _Gate(self._limits.in_flight)
-        self._draining = _Gate(max(1, self._limits.in_flight // 2))
+        self._places: Places[_Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
+        self._patient_again_at = 0.0
         self._pressed: dict[_Line, float] = {}
         self._relieved = asyncio.Event()
+        self._parallel = self._limits.lane.parallel
         self._high_water = max(1, self._limits.lane.waiting // 2)
         self._low_water = self._limits.lane.waiting // 4
         self._dirty = asyncio.Event()
         self._commit_lock = asyncio.Lock()
         self._reads = asyncio.Semaphore(self._limits.reads_at_once)
+        self._apart = asyncio.Semaphore(self._limits.apart_at_once)
         self._tasks: set[asyncio.Task[None]] = set()
         self._totals: dict[SubscriptionId, BacklogTotals] = {}
         self._stopping = False
@@ -179,6 +193,7 @@ class Deliveries:
 
     async def claim(self) -> Position:
         """Take over the partition and learn what was settled before; returns the watermark to route from."""
+        began = self._clock.monotonic()
         self._lease = await self._backlog.claim(self._partition)
         recovery = await self._backlog.load(self._lease)
         self._ledger = CommitLedger(Settling(recovery.watermark))
@@ -193,6 +208,9 @@ class Deliveries:
             settled_above=len(recovery.settled),
             backlog_subscriptions=len(recovery.totals),
             backlog_rows=sum(totals.rows for totals in recovery.totals.values()),
+            backlog_oldest=min((totals.oldest for totals in recovery.totals.values()), default=None),
+            log_head=self._event_log.head(self._partition),
+            seconds=round(self._clock.monotonic() - began, 3),
         )
         return recovery.watermark
 
@@ -200,8 +218,14 @@ class Deliveries:
         """Begin to commit and to sweep, and drain what was found. All subscriptions known at start are open by now."""
         self._spawn(self._commit_when_dirty())
         self._spawn(self._sweep())
-        for orphan in self._totals:
-            _log.info("backlog.purged", subscription_id=orphan, reason="the subscription is no more")
+        for orphan, totals in self._totals.items():
+            _log.info(
+                "backlog.dropped",
+                subscription_id=orphan,
+                rows=totals.rows,
+                from_position=totals.oldest,
+                reason="its subscription is unknown: it ended just before the last stop",
+            )
             self._spawn(self._purge(orphan))
         self._totals.clear()
         for line in list(self._lines.values()):
@@ -210,12 +234,14 @@ class Deliveries:
     async def stop(self, *, drain_seconds: float) -> None:
         """Start nothing more, wait a bounded time for attempts under way, and make everything durable."""
         self._stopping = True
+        began, waited_for = self._clock.monotonic(), self._places.all.in_flight
         for line in self._lines.values():
             line.lane.pause()
         until = self._clock.monotonic() + drain_seconds
-        while self._all.in_flight and self._clock.monotonic() < until:  # noqa: ASYNC110 - bounded, and once a life
+        places = self._places.all
+        while places.in_flight and self._clock.monotonic() < until:  # noqa: ASYNC110 - bounded, and once a life
             await asyncio.sleep(0.01)
-        left = self._all.in_flight
+        left = places.in_flight
         for line in self._lines.values():
             for cancel in list(line.cancels.values()):
                 cancel()
@@ -225,7 +251,75 @@ class Deliveries:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.commit()
-        _log.info("deliveries.stopped", watermark=self._committed_watermark, attempts_cut_off=left)
+        _log.info(
+            "deliveries.stopped",
+            watermark=self._committed_watermark,
+            routed=self._ledger.settling.routed,
+            attempts_waited_for=waited_for,
+            attempts_cut_off=left,
+            backlog_rows=sum(line.lane.backlog_rows for line in self._lines.values()),
+            is_durable=not len(self._ledger),
+            seconds=round(self._clock.monotonic() - began, 3),
+        )
+
+    # Attempts outside the lanes
+
+    async def send_apart(
+        self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b""
+    ) -> Attempt | None:
+        """One attempt of a notification that its lane knows nothing of, past holds, queues and order.
+
+        The caller records what comes of it; a failure is final as far as the deliveries are concerned. At most
+        `DeliveryLimits.apart_at_once` at a time, others wait.
+
+        Args:
+            notification: with its event.
+            headers: lines that go out beside the others, each ended by CRLF.
+
+        Returns:
+            None if the subscription is no more.
+        """
+        assert notification.event is not None
+        async with self._apart:
+            line = self._lines.get(subscription)
+            if line is None or self._stopping:
+                return None
+            destination, gates = line.destination, line.places.draining
+            uuid, head, body = destination.request(notification, notification.event)
+            outcome: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
+            started_ms = self._clock.now_ms()
+            for gate in gates:
+                gate.in_flight += 1
+            cancel = self._sender.post(destination.endpoint, head + headers, body, partial(_resolve, outcome))
+            try:
+                result = await outcome
+            finally:
+                for gate in gates:
+                    gate.in_flight -= 1
+                    self._admit(gate)
+                cancel()
+        attempt = Attempt(
+            subscription=subscription,
+            position=notification.position,
+            topic=notification.topic,
+            uuid=uuid,
+            number=1,
+            address=destination.address,
+            started_ms=started_ms,
+            duration_us=int(result.duration_seconds * 1_000_000),
+            outcome=AttemptOutcome.DELIVERED if result.failure is None else AttemptOutcome.GIVEN_UP,
+            failure=result.failure,
+            status=result.status,
+            detail=result.detail,
+        )
+        self._observe(destination, attempt, notification.event)
+        return attempt
+
+    def record(self, attempt: Attempt) -> None:
+        """Put an attempt that was made apart into history, with the next commit. It settles nothing as long as its
+        position is not above the watermark."""
+        self._ledger.record(attempt)
+        self._dirty.set()
 
     # What the router and the subscriptions ask
 
@@ -254,20 +348,21 @@ class Deliveries:
             backlog_rows=totals.rows if totals else 0,
             paused=held,
         )
-        origin = destination.endpoint.origin
-        gate = self._gates.get(origin)
-        if gate is None:
-            gate = self._gates[origin] = _Gate(self._limits.in_flight_per_origin)
-        gate.lines += 1
-        line = _Line(destination, lane, gate)
+        line = _Line(destination, lane, self._places.enter(destination.endpoint.origin))
         self._lines[destination.id] = line
         if totals:
             self._active[destination.id] = line
 
     def release(self, subscription: SubscriptionId) -> None:
-        """End a hold, a pause or a blacklisting: go on, without waiting for pauses after failures."""
+        """End a hold: go on, without waiting for pauses after failures. Not while the record says that nothing may be
+        sent: whoever ends one reason for a hold need not know of the others."""
         line = self._lines.get(subscription)
-        if line is not None:
+        if line is None:
+            return
+        if line.destination.is_held:
+            line.lane.pause()
+            self._dirty.set()
+        else:
             line.lane.resume()
             self._pump(line)
 
@@ -289,9 +384,7 @@ class Deliveries:
         self._relieve(line)
         if line.timer is not None:
             line.timer.cancel()
-        line.gate.lines -= 1
-        if not line.gate.lines:
-            self._gates.pop(line.destination.endpoint.origin, None)
+        self._places.leave(line.destination.endpoint.origin, line.places)
         for cancel in list(line.cancels.values()):
             cancel()
         self._dirty.set()
@@ -312,11 +405,25 @@ class Deliveries:
         if lane.mode is not Mode.LIVE:
             self._dirty.set()
         elif lane.waiting >= self._high_water and not line.is_slow and line not in self._pressed:
-            self._pressed[line] = self._clock.monotonic() + self._limits.patience
+            self._press(line)
 
     def wake(self) -> None:
         """The router moved on: the watermark may be committed."""
         self._dirty.set()
+
+    def view(self, subscription: SubscriptionId) -> LaneView:
+        """How a subscription's notifications stand; idle for one that is unknown."""
+        line = self._lines.get(subscription)
+        if line is None:
+            return LaneView(mode=Mode.LIVE, is_held=False, waiting=0, in_flight=0, backlog_rows=0)
+        lane = line.lane
+        return LaneView(
+            mode=lane.mode,
+            is_held=lane.paused,
+            waiting=lane.waiting,
+            in_flight=lane.in_flight,
+            backlog_rows=lane.backlog_rows,
+        )
 
     def look_again(self) -> None:
         """The clock was moved ahead: pauses that timers still wait for may be over."""
@@ -330,7 +437,7 @@ class Deliveries:
 
         Without this a publisher quicker than the deliveries would send every healthy subscription by way of the disk.
         A lane that stays half full for longer than `patience` is not waited for again until it was nearly empty, so a
-        slow endpoint holds the others up once, for that long.
+        slow endpoint holds the others up once, for that long; one that takes nothing at all is not waited for.
         """
         if len(self._ledger) > self._limits.gathered:
             await self.commit()
@@ -340,6 +447,7 @@ class Deliveries:
                 if until <= now:
                     line.is_slow = True
                     del self._pressed[line]
+                    self._patient_again_at = now + self._limits.patience_again_after
             if not self._pressed:
                 return
             self._relieved.clear()
@@ -356,8 +464,8 @@ class Deliveries:
         """Gauges for metrics."""
         since = self._ledger.settling.open_since()
         return {
-            "in_flight": self._all.in_flight,
-            "draining_in_flight": self._draining.in_flight,
+            "in_flight": self._places.all.in_flight,
+            "draining_in_flight": self._places.draining.in_flight,
             "lanes": len(self._lines),
             "backlog_rows": sum(line.lane.backlog_rows for line in self._lines.values()),
             "uncommitted": len(self._ledger),
@@ -376,13 +484,18 @@ class Deliveries:
         now = self._clock.monotonic()
         if lane.mode is Mode.DRAINING:
             lane.tick(now)
+        places = line.places
         while True:
-            full = self._full_gate(line)
+            gates = places.live if lane.mode is Mode.LIVE else places.draining
+            full = full_gate(gates)
             if full is not None:
                 if not line.is_starved:
                     line.is_starved = True
                     full.waiting.append(line)
                 break
+            running = lane.in_flight
+            if running and running >= places.share(self._parallel):
+                break  # it goes on when one of its own has ended
             notification = lane.next_start(now)
             if notification is None:
                 break
@@ -393,14 +506,6 @@ class Deliveries:
                 self._spawn(self._read(line))
             self._set_timer(line, lane.next_wake(), now)
 
-    def _full_gate(self, line: _Line) -> _Gate | None:
-        """The gate that has no place for an attempt of this line now; None when all have."""
-        if line.gate.is_full:
-            return line.gate
-        if self._all.is_full:
-            return self._all
-        return self._draining if line.lane.mode is not Mode.LIVE and self._draining.is_full else None
-
     def _attempt(self, line: _Line, notification: Notification) -> None:
         event = notification.event
         if event is None:
@@ -408,7 +513,7 @@ class Deliveries:
             return
         destination = line.destination
         uuid, head, body = destination.request(notification, event)
-        gates = (line.gate, self._all) if line.lane.mode is Mode.LIVE else (line.gate, self._all, self._draining)
+        gates = line.places.live if line.lane.mode is Mode.LIVE else line.places.draining
         for gate in gates:
             gate.in_flight += 1
         done = partial(self._attempted, line, notification, uuid, self._clock.now_ms(), gates)
@@ -420,7 +525,7 @@ class Deliveries:
         notification: Notification,
         uuid: str,
         started_ms: int,
-        gates: tuple[_Gate, ...],
+        gates: tuple[Gate[_Line], ...],
         result: AttemptResult,
     ) -> None:
         for gate in gates:
@@ -457,6 +562,7 @@ class Deliveries:
                 self._clock.now_ms() + int(verdict.seconds * 1000) if isinstance(verdict, RetryAfter) else None
             ),
         )
+        # Invariant: nothing without a trace. The record is in the same commit as what it means for the notification.
         self._ledger.record(attempt)
         self._observe(line.destination, attempt, notification.event)
         if not lane.closed:
@@ -469,6 +575,13 @@ class Deliveries:
             if gate.waiting:
                 self._admit(gate)
 
+    def _press(self, line: _Line) -> None:
+        """Let the router wait for a lane that is half full, if its endpoint still takes something."""
+        now = self._clock.monotonic()
+        until = min(now, line.lane.progress_at) + self._limits.patience
+        if until > now >= self._patient_again_at:
+            self._pressed[line] = until
+
     def _relieve(self, line: _Line) -> None:
         line.is_slow = False
         if self._pressed.pop(line, None) is not None and not self._pressed:
@@ -476,25 +589,31 @@ class Deliveries:
 
     def _lost(self, line: _Line, notification: Notification) -> None:
         """The event is in no log any more: recorded, so that it does not vanish without a trace."""
-        attempt = Attempt(
-            subscription=line.lane.subscription,
-            position=notification.position,
-            topic=notification.topic,
-            uuid="",
-            number=line.lane.tries(notification)[0] + 1,
-            address=line.destination.address,
-            started_ms=self._clock.now_ms(),
-            duration_us=0,
-            outcome=AttemptOutcome.GIVEN_UP,
-            failure=FailureCode.CANCELLED,
-            detail="The event is no longer kept, so it can't be delivered.",
+        attempt = self._without_attempt(
+            line, notification, "", "The event is no longer kept, so it can't be delivered."
         )
         self._ledger.record(attempt)
         self._observe(line.destination, attempt, None)
         line.lane.finished(notification, GIVE_UP, self._clock.monotonic())
         self._dirty.set()
 
-    def _admit(self, gate: _Gate) -> None:
+    def _without_attempt(self, line: _Line, notification: Notification, uuid: str, detail: str) -> Attempt:
+        """The record of a notification that is given up without being tried again."""
+        return Attempt(
+            subscription=line.lane.subscription,
+            position=notification.position,
+            topic=notification.topic,
+            uuid=uuid,
+            number=line.lane.tries(notification)[0] + 1,
+            address=line.destination.address,
+            started_ms=self._clock.now_ms(),
+            duration_us=0,
+            outcome=AttemptOutcome.GIVEN_UP,
+            failure=FailureCode.CANCELLED,
+            detail=detail,
+        )
+
+    def _admit(self, gate: Gate[_Line]) -> None:
         """Give lines that waited for a place their turn, longest waiting first, each at most once."""
         for _ in range(len(gate.waiting)):
             if gate.is_full:
@@ -608,6 +727,35 @@ class Deliveries:
                 line.lane.spill()
                 self._pump(line)
 
+    async def expire(
+        self, subscription: SubscriptionId, up_to: Position, most_rows: int, detail: str
+    ) -> Expired | None:
+        """Give up the oldest rows of a backlog: at most `most_rows`, none above `up_to`, but for what is under way.
+
+        Each is in history as given up, with `detail`. Durable on return.
+
+        Returns:
+            None if there is nothing to give up now.
+        """
+        line = self._lines.get(subscription)
+        if line is None or not await self.commit():
+            return None
+        rows = [
+            row
+            for row in await self._backlog.pending(subscription, (LOG_START, ""), most_rows)
+            if row.position <= up_to
+        ]
+        events = await self._event_log.get(self._partition, sorted({row.position for row in rows}))
+        dropped = line.lane.drop(rows)
+        for notification in dropped:
+            event = events.get(notification.position)
+            uuid = "" if event is None else event.uuid
+            self._ledger.record(self._without_attempt(line, notification, uuid, detail))
+        self._pump(line)
+        if not dropped or not await self.commit():
+            return None
+        return Expired(rows=len(dropped), first=dropped[0].position, last=dropped[-1].position)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -617,3 +765,8 @@ class Deliveries:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fatal(error)
+
+
+def _resolve(outcome: asyncio.Future[AttemptResult], result: AttemptResult) -> None:
+    if not outcome.done():
+        outcome.set_result(result)

@@ -6,6 +6,8 @@ once and kept. Also here: the delivery engine's side of `ports/delivery_control.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bellwire.delivery.lane import Notification
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
@@ -65,6 +67,10 @@ class WebhookDestination:
     @property
     def id(self) -> SubscriptionId:
         return self._subscriber.id
+
+    @property
+    def is_held(self) -> bool:
+        return self._subscriber.subscription.is_held
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         """The notification's uuid, the request's head and its body."""
@@ -127,6 +133,11 @@ class Desk:
     def __init__(self, deliveries: Deliveries, rendering: Rendering) -> None:
         self._deliveries = deliveries
         self._rendering = rendering
+        self._listeners: list[Callable[[SubscriptionId], None]] = []
+
+    def on_closed(self, listener: Callable[[SubscriptionId], None]) -> None:
+        """Be told, from the event loop, of each subscription that ends."""
+        self._listeners.append(listener)
 
     def opened(self, subscriber: Subscriber) -> None:
         self._open(subscriber, held=True)
@@ -139,6 +150,8 @@ class Desk:
 
     def closed(self, subscription: SubscriptionId) -> None:
         self._deliveries.close(subscription)
+        for listener in self._listeners:
+            listener(subscription)
 
     def reactivate(self, subscription: SubscriptionId) -> None:
         self._deliveries.release(subscription)

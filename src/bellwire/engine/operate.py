@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 import msgspec
 import structlog
@@ -23,7 +21,7 @@ from bellwire.engine.watch_endpoints import EndpointWatch, Probed
 from bellwire.errors import Conflict, NotAllowedHere, NotFound
 from bellwire.model.attempt import Attempt
 from bellwire.model.event import Event
-from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.ids import LOG_START, Position, SubscriptionId
 from bellwire.model.subscription import Subscription, SubscriptionStatus, TransportType
 from bellwire.ports.clock import Clock
 
@@ -105,7 +103,12 @@ class Operations:
         record = self._webhook(subscription)
         sample = self._sample(record)
         async with self._testing:
-            return await self._deliveries.send_apart(subscription, sample, headers=TEST_HEADER, position=Position(0))
+            attempt = await self._deliveries.send_apart(subscription, sample, headers=TEST_HEADER)
+        if attempt is None:
+            raise _not_found(subscription)
+        attempt = msgspec.structs.replace(attempt, position=LOG_START)
+        self._deliveries.record(attempt)
+        return attempt
 
     async def probe(self, subscription: SubscriptionId) -> Probed:
         """Try a blacklisted address now, by the handshake; it becomes active if it answers as it should.
@@ -171,12 +174,7 @@ class Operations:
     def _webhook(self, id_: SubscriptionId) -> Subscription:
         record = self._live.get(id_)
         if record is None:
-            raise NotFound(
-                "CMN-102",
-                f"Resource for parameter [subscriptionId] is not found: {id_}",
-                parameter="subscriptionId",
-                value=id_,
-            )
+            raise _not_found(id_)
         if record.transport is not TransportType.WEB_HOOK:
             raise NotAllowedHere("SUB-511", "A WebSocket subscription is delivered over its socket alone.")
         return record
@@ -184,23 +182,31 @@ class Operations:
     def _sample(self, record: Subscription) -> Notification:
         """A sample of the first readable filter's family, as a notification that no lane knows."""
         version = record.versions[-1]
-        for index, event_filter in enumerate(parse_stored(record, version.filters)):
-            if event_filter is not None:
-                break
-        else:
+        readable = ((i, f) for i, f in enumerate(parse_stored(record, version.filters)) if f is not None)
+        first = next(readable, None)
+        if first is None:
             raise Conflict("CMN-101", f"Subscription [{record.id}] has no event filter in force.")
-        sample: Mapping[str, Any] = event_filter.family.sample
-        topic = event_filter.text.partition("?")[0]
+        index, event_filter = first
+        topic = event_filter.topic
         event = Event(
             account=record.account_id,
             uuid=f"test-{uuid.uuid4()}",
             chosen=False,
             topic=topic,
             timestamp_ms=self._clock.now_ms(),
-            body=msgspec.json.encode(sample),
+            body=msgspec.json.encode(event_filter.family.sample),
         )
         # Each with a position of its own, below the log's: what is rendered is remembered by position.
         position = Position(next(self._test_positions))
         return Notification(
             position, topic, "", version.version, index, event, len(event.body), self._clock.monotonic()
         )
+
+
+def _not_found(subscription: SubscriptionId) -> NotFound:
+    return NotFound(
+        "CMN-102",
+        f"Resource for parameter [subscriptionId] is not found: {subscription}",
+        parameter="subscriptionId",
+        value=subscription,
+    )

@@ -133,7 +133,11 @@ class SubscriptionUpkeep:
 
     async def lift_blacklisting(self, subscription: SubscriptionId) -> None:
         """Note that a blacklisted address answered again."""
-        await self._live.in_turn(subscription, lambda: self._set_status(subscription, SubscriptionStatus.ACTIVE, None))
+        await self._live.in_turn(subscription, lambda: self.lift_blacklisting_in_turn(subscription))
+
+    async def lift_blacklisting_in_turn(self, subscription: SubscriptionId) -> None:
+        """The same, for a caller who has the subscription's turn already."""
+        await self._set_status(subscription, SubscriptionStatus.ACTIVE, None)
 
     async def _expire(self, id_: SubscriptionId, now: datetime) -> bool:
         subscription = self._live.get(id_)

@@ -30,6 +30,7 @@ from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.storage.embedded.log_file import LogFile
 from bellwire.storage.embedded.log_writer import LogWriter
 from bellwire.storage.embedded.reader_thread import ReaderThread
+from bellwire.storage.embedded.retention import EmbeddedRetention
 from bellwire.storage.embedded.writer_thread import WriterThread
 
 
@@ -65,6 +66,7 @@ class EngineFiles:
         backlog: EmbeddedBacklog,
         history: EmbeddedHistory,
         replays: EmbeddedReplayStore,
+        retention: EmbeddedRetention,
     ) -> None:
         self._lock = lock
         self._files = files
@@ -74,6 +76,7 @@ class EngineFiles:
         self.backlog = backlog
         self.history = history
         self.replays = replays
+        self.retention = retention
         self._is_closed = False
 
     async def close(self) -> None:
@@ -142,6 +145,7 @@ async def open_engine_files(
     event_log.attach(writer)
     await asyncio.to_thread(space.check)
     writer.start()
+    retention = EmbeddedRetention(log=files.log, event_log=event_log, backlog=backlog, writer=writer, history=history)
     return EngineFiles(
         lock=lock,
         files=files,
@@ -149,6 +153,7 @@ async def open_engine_files(
         readers=(reader, history),
         event_log=event_log,
         backlog=backlog,
+        retention=retention,
         history=EmbeddedHistory(reader=history, writer=writer, log_writer=log_writer, limits=limits),
         replays=EmbeddedReplayStore(delivery=files.delivery, reader=history, writer=writer, clock=clock),
     )

@@ -28,7 +28,12 @@ CREATE TABLE event (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('head', 0);
 """
-LOG_FORMAT = FileFormat(SCHEMA)
+TIMES = """
+CREATE TABLE logged (at_ms INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+"""
+"""At that time by the wall clock, that was the head. Few rows: retention writes one a minute."""
+
+LOG_FORMAT = FileFormat(SCHEMA, (TIMES,))
 
 COLUMNS = "seq, account, uuid, chosen, topic, ts, body, attributes"
 ROWS_PER_STATEMENT = 64
@@ -92,6 +97,22 @@ class LogFile:
             with transaction(self._db):
                 self._store_head(position)
             self.head = position
+
+    def note_time(self, now_ms: int) -> int | None:
+        """Write down what the head is now, unless it is what it was. Returns the time of the call before, or None."""
+        before = single(self._db, "SELECT value FROM meta WHERE name = 'noted_ms'")
+        with transaction(self._db):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('noted_ms', ?)", (now_ms,))
+            if single(self._db, "SELECT max(seq) FROM logged") != self.head:
+                self._db.execute("INSERT OR REPLACE INTO logged VALUES (?, ?)", (now_ms, self.head))
+        return before or None
+
+    def logged_before(self, moment_ms: int) -> int:
+        """The highest position that was logged by that time, as far as was noted; older notes go."""
+        position = single(self._db, "SELECT max(seq) FROM logged WHERE at_ms <= ?", (moment_ms,))
+        with transaction(self._db):
+            self._db.execute("DELETE FROM logged WHERE at_ms <= ? AND seq < ?", (moment_ms, position))
+        return position
 
     def identities(self, seqs: Sequence[int]) -> dict[int, Identity]:
         """Account and uuid of the events that are still there."""
