@@ -137,7 +137,7 @@ def test_another_directory_is_refused_and_a_missing_one_is_not_made(tmp_path: Pa
             "log.db: a chosen uuid is logged more than once: past-1 of account 400100 at positions 1 and 2",
         ),
         ("log.db", "DELETE FROM meta", "log.db: it has lost its head"),
-        ("log.db", "PRAGMA user_version=9", "and this Bellwire knows formats up to 1"),
+        ("log.db", "PRAGMA user_version=9", "has format 9, and this Bellwire knows formats up to"),
         ("log.db", "DROP TABLE event", "log.db: it is not as Bellwire writes it: no such table: event"),
         (
             "delivery.db",
