@@ -19,6 +19,7 @@ from bellwire.families.registry import TemplateMatch, filled
 from bellwire.filters.path import check_id, find_template, place_of, split_text
 from bellwire.filters.query import read_query
 from bellwire.filters.refusals import FilterRefused, Flaw, ForeignAccount, printable, refused_together
+from bellwire.model.event import Rows
 from bellwire.model.ids import AccountId, ExtensionId, SubscriptionId
 from bellwire.model.subscription import SubscriptionApi
 
@@ -54,6 +55,14 @@ class EventFilter:
     projections: frozenset[str] = frozenset()
     """Those switched on, implied ones included."""
     schedule: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def fits(self, rows: Rows) -> bool:
+        """Whether an event on the filter's topic matches it, by the rows of its body (see `Facts.rows`). The index
+        answers this for all filters at once; this is for a single one."""
+        return any(
+            all(name not in row or not set(values).isdisjoint(row[name]) for name, values in self.predicates)
+            for row in rows
+        )
 
 
 def parse_filter(
