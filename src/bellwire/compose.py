@@ -30,6 +30,7 @@ from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
 from bellwire.api.health import Readiness, health_routes
+from bellwire.api.history import history_routes
 from bellwire.api.oauth import oauth_routes
 from bellwire.api.public_url import PublicUrl, TrustedProxies
 from bellwire.api.publish import PublishLimits, publish_route
@@ -47,12 +48,14 @@ from bellwire.engine.authorize_sessions import Sessions
 from bellwire.engine.deliver import Deliveries, DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
+from bellwire.engine.history import Lookback
 from bellwire.engine.housekeeping import Chore, Housekeeping
 from bellwire.engine.operate import Operations
 from bellwire.engine.operator_alerts import OperatorAlerts
 from bellwire.engine.places import room_below
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
+from bellwire.engine.replay import Replays
 from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
 from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
@@ -117,6 +120,11 @@ class Server:
         return self._engine.attempts
 
     @property
+    def operations(self) -> Operations:
+        """What an operator may do with any subscription."""
+        return self._engine.operations
+
+    @property
     def failed(self) -> asyncio.Event:
         """Set when the engine can't go on (its disk failed): the process should end."""
         return self._engine.failed
@@ -147,6 +155,7 @@ class _Engine:
         self.watch: EndpointWatch
         self.alerts: OperatorAlerts
         self.operations: Operations
+        self.replays: Replays
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -162,6 +171,7 @@ class _Engine:
         await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
         self.deliveries.start()
         self.watch.start()
+        await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
         self.housekeeping.start()
@@ -177,6 +187,7 @@ class _Engine:
             await self.alerts.stop()
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
+            await self.replays.stop(drain_seconds=min(1.0, self.settings.shutdown_seconds))
             await self.deliveries.stop(drain_seconds=min(5.0, self.settings.shutdown_seconds))
         await self.closing.aclose()
         _log.info("server.stopped")
@@ -371,6 +382,18 @@ async def _compose(  # noqa: PLR0917 - called once
     engine.attempts.listen(watch.attempted)
     desk.on_closed(watch.forget)
     engine.operations = Operations(live=live, deliveries=deliveries, watch=watch, clock=clock)
+    replays = engine.replays = Replays(
+        partition=EMBEDDED_PARTITION,
+        store=files.replays,
+        history=files.history,
+        live=live,
+        deliveries=deliveries,
+        announcements=announcements,
+        clock=clock,
+        random=Random(),  # noqa: S311 - it spreads retries
+        new_id=_new_uuid,
+        on_fatal=engine.fail,
+    )
     retention = Retention(
         partition=EMBEDDED_PARTITION,
         store=files.retention,
@@ -445,6 +468,21 @@ async def _compose(  # noqa: PLR0917 - called once
         family_routes(),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
         admin_routes(provisioning=provisioning, admin=authenticator.admin),
+        history_routes(
+            lookback=Lookback(
+                partition=EMBEDDED_PARTITION,
+                log=files.event_log,
+                history=files.history,
+                live=live,
+                deliveries=deliveries,
+                announcements=announcements,
+                directory=directory,
+            ),
+            operations=engine.operations,
+            replays=replays,
+            deliveries=deliveries,
+            admin=authenticator.admin,
+        ),
         unsupported_routes(),
     ]
     app = build_app(
