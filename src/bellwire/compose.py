@@ -38,6 +38,7 @@ from bellwire.api.rate_limits import RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
+from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
@@ -68,12 +69,14 @@ from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
-from bellwire.model.event import Event
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch
+from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
 from bellwire.observe.metrics import Metrics
+from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
+from bellwire.observe.traces import Traces, open_traces
 from bellwire.ports.clock import Clock
 from bellwire.settings import LogLevel, Settings
 from bellwire.storage.embedded.engine_files import EngineFiles, open_engine_files
@@ -141,10 +144,13 @@ class Server:
 class _Engine:
     """What runs behind the API."""
 
-    def __init__(self, *, settings: Settings, closing: AsyncExitStack, attempts: AttemptWatch) -> None:
+    def __init__(
+        self, *, settings: Settings, closing: AsyncExitStack, attempts: AttemptWatch, traces: Traces | None
+    ) -> None:
         self.settings = settings
         self.closing = closing
         self.attempts = attempts
+        self.traces = traces
         self.failed = asyncio.Event()
         self.is_ready = False
         self.files: EngineFiles
@@ -225,8 +231,9 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
     async with AsyncExitStack() as opening:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         metrics = Metrics()
-        attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG)
-        engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts)
+        traces = _open_traces(settings, opening)
+        attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
+        engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -260,6 +267,19 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
         app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics)
         engine.closing = opening.pop_all()
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
+
+
+def _open_traces(settings: Settings, opening: AsyncExitStack) -> Traces | None:
+    if settings.otel_endpoint is None:
+        return None
+    traces = open_traces(
+        settings.otel_endpoint,
+        service=settings.otel_service,
+        ratio=settings.otel_sample_percent / 100,
+        version=__version__,
+    )
+    opening.push_async_callback(asyncio.to_thread, traces.close)
+    return traces
 
 
 async def _open_sender(settings: Settings, clock: Clock, opening: AsyncExitStack) -> WebhookClient:
@@ -330,7 +350,7 @@ async def _compose(  # noqa: PLR0917 - called once
         new_uuid=_new_uuid,
     )
     publisher = Publisher(log=files.event_log, partition=EMBEDDED_PARTITION, unrouted=unrouted)
-    counts = _RoutedCounts()
+    counts = RoutedCounts()
     engine.files, engine.deliveries, engine.live = files, deliveries, live
     engine.router = Router(
         partition=EMBEDDED_PARTITION,
@@ -409,6 +429,12 @@ async def _compose(  # noqa: PLR0917 - called once
         ),
     )
 
+    backlog_age = BacklogAge(
+        store=files.retention,
+        log=files.event_log,
+        clock=clock,
+        is_empty=lambda: not deliveries.figures()["backlog_rows"],
+    )
     engine.housekeeping = Housekeeping(
         (
             Chore("expire subscriptions", 1.0, expire),
@@ -416,6 +442,7 @@ async def _compose(  # noqa: PLR0917 - called once
             Chore("forget sessions", 60.0, forget_sessions),
             Chore("watch endpoints", WATCH_SECONDS, watch.watch),
             Chore("keep to the retention", SWEEP_SECONDS, retention.sweep),
+            Chore("measure the backlog", MEASURE_SECONDS, backlog_age.measure),
         ),
         on_fatal=engine.fail,
     )
@@ -455,8 +482,21 @@ async def _compose(  # noqa: PLR0917 - called once
         passwords=Passwords(directory=directory, credentials=stores.credentials, clock=clock),
         codes=AuthorizationCodes(directory=directory, store=stores.sessions, installation=installation, clock=clock),
     )
-    _watch(metrics, deliveries, files, sender, subscribers, counts)
-    _watch_upkeep(metrics, watch, retention)
+    watch_server(
+        metrics,
+        Watched(
+            deliveries=deliveries,
+            files=files,
+            records=stores.records,
+            sender=sender,
+            subscribers=subscribers,
+            unrouted=unrouted,
+            routed=counts,
+            endpoints=watch,
+            retention=retention,
+            backlog_age=backlog_age,
+        ),
+    )
     routers: list[APIRouter] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
         discovery_routes(authenticator=authenticator, public_url=public_url),
@@ -493,6 +533,8 @@ async def _compose(  # noqa: PLR0917 - called once
                 submissions=Submissions(clock=clock, max_event_bytes=settings.max_event_bytes),
                 publisher=publisher,
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),
+                watch=PublishWatch(metrics, clock, publisher.counts, debug=settings.log_level is LogLevel.DEBUG),
+                traces=engine.traces,
             )
         ],
         webhooks=family_webhooks(REGISTRY.families),
@@ -505,63 +547,6 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     notes = [] if first_key is None else [f"first admin key, shown this once: {first_key}"]
     return app, notes
-
-
-class _RoutedCounts:
-    """What the router did, for metrics."""
-
-    def __init__(self) -> None:
-        self.events = 0
-        self.notifications = 0
-
-    def count(self, _event: Event, notifications: int) -> None:
-        self.events += 1
-        self.notifications += notifications
-
-
-def _watch(  # noqa: PLR0917 - called once
-    metrics: Metrics,
-    deliveries: Deliveries,
-    files: EngineFiles,
-    sender: WebhookClient,
-    subscribers: Subscribers,
-    counts: _RoutedCounts,
-) -> None:
-    """What Prometheus may read, at each scrape."""
-
-    def figure(name: str) -> Callable[[], float]:
-        return lambda: deliveries.figures()[name]
-
-    head = partial(files.event_log.head, EMBEDDED_PARTITION)
-    metrics.watch_gauge("bellwire_log_head", "Last durable position of the event log", head)
-    metrics.watch_counter("bellwire_events_routed", "Events that were matched", lambda: counts.events)
-    metrics.watch_counter("bellwire_notifications", "Notifications that came of them", lambda: counts.notifications)
-    metrics.watch_gauge("bellwire_subscriptions", "Live subscriptions", lambda: len(subscribers))
-    metrics.watch_gauge("bellwire_event_filters", "Event filters in the index", lambda: subscribers.filter_count)
-    metrics.watch_gauge("bellwire_watermark", "Position up to which all is settled", figure("watermark"))
-    metrics.watch_gauge(
-        "bellwire_oldest_unsettled_seconds", "Age of the oldest unsettled event", figure("oldest_open_seconds")
-    )
-    metrics.watch_gauge("bellwire_attempts_in_flight", "Attempts under way", figure("in_flight"))
-    metrics.watch_gauge("bellwire_backlog_notifications", "Notifications in the backlog", figure("backlog_rows"))
-    metrics.watch_gauge("bellwire_webhook_connections", "Open connections", lambda: sender.open_connections)
-
-
-def _watch_upkeep(metrics: Metrics, watch: EndpointWatch, retention: Retention) -> None:
-    metrics.watch_gauge("bellwire_failing_subscriptions", "Subscriptions whose address fails", lambda: watch.failing)
-    metrics.watch_counter("bellwire_blacklisted", "Subscriptions that were blacklisted", lambda: watch.blacklisted)
-    metrics.watch_counter(
-        "bellwire_reactivated", "Blacklisted subscriptions whose address answered a probe", lambda: watch.reactivated
-    )
-    metrics.watch_gauge(
-        "bellwire_own_outage", "1 while most hosts can't be reached from here", lambda: float(watch.is_own_outage)
-    )
-    metrics.watch_counter(
-        "bellwire_retention_dropped",
-        "Events, undelivered notifications and hours of attempts that went by age or size",
-        lambda: {(what,): count for what, count in retention.dropped.items()},
-        labels=("what",),
-    )
 
 
 def _operator_alerts(settings: Settings, clock: Clock, sender: WebhookClient) -> OperatorAlerts:

@@ -375,6 +375,24 @@ class Settings:
         help="JSON lines for machines, or coloured text for people; on standard error.",
     )
 
+    otel_endpoint: str | None = _setting(
+        _optional(_http_url),
+        None,
+        takes="an http or https URL",
+        help="An OpenTelemetry collector (OTLP over HTTP) that traces go to, from publish to attempt; needs the extra "
+        "`otel`. By default nothing is traced.",
+    )
+    otel_service: str = _setting(
+        _text, "bellwire", takes="a name", help="What this server is called in traces (`service.name`)."
+    )
+    otel_sample_percent: int = _setting(
+        _count(0, 100),
+        100,
+        unit="percent",
+        takes="0 to 100",
+        help="Of publish requests that are traced, where the publisher's `traceparent` does not decide.",
+    )
+
     @property
     def base_url(self) -> str:
         """What clients reach the server by, without a slash at the end."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pytest
+from msgspec import structs
 
 from bellwire.model.attempt import BacklogRow
 from bellwire.model.event import Event, Facts, LoggedEvent
@@ -34,6 +35,9 @@ class EngineUnderTest(Protocol):
         ...
 
     async def raise_head(self, position: Position) -> None: ...
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def an_event(
@@ -108,6 +112,7 @@ class EventLogContract:
             stated=(("type", "SMS"),),
             facts=facts,
         )
+        full = structs.replace(full, received_ms=full.timestamp_ms + 5, request_id="r-1", trace=TRACE)
         nobody = an_event("nobody", audience=())
         await engine.event_log.append(PARTITION, [full, nobody])
 
@@ -121,6 +126,8 @@ class EventLogContract:
         assert stored[0].event.audience == full.audience
         assert stored[0].event.stated == full.stated
         assert stored[0].event.chosen is True
+        assert (stored[0].event.request_id, stored[0].event.trace) == ("r-1", TRACE)
+        assert stored[0].event.received_ms == full.received_ms
         assert (stored[0].event.account, stored[0].event.topic) == (full.account, full.topic)
         assert stored[0].event.timestamp_ms == full.timestamp_ms
         assert stored[1].event == nobody

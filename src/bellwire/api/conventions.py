@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellwire.api.problems import internal_error, problem
 from bellwire.errors import ErrorEntry
+from bellwire.observe.request_ids import answering
 
 DEFAULT_BODY_LIMIT_BYTES = 1024 * 1024
 _SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,64}")
@@ -88,6 +89,8 @@ class ConventionsMiddleware:
         request_id = _request_id(headers)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
+        given = request_id in (headers.request_id, headers.other_request_id)
+        state["given_request_id"] = state["request_id"] if given else None
         origin = headers.origin if self._may_call(headers.origin) else None
         started = False
 
@@ -104,7 +107,8 @@ class ConventionsMiddleware:
                 await answer(scope, receive, dressed)
                 return
             limit = self._limit_of(scope["path"])
-            await self._app(scope, receive if limit is None else _limited(receive, limit), dressed)
+            with answering(state["request_id"]):
+                await self._app(scope, receive if limit is None else _limited(receive, limit), dressed)
         except ClientDisconnect:
             return  # nobody is left to answer
         except Exception as error:

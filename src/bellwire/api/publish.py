@@ -18,10 +18,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bellwire.api.problems import error_content
-from bellwire.engine.publish import Publisher, Rejection, Submissions, Tally, repeatable_uuid
-from bellwire.errors import BellwireError, InvalidRequest, Overloaded, TooLarge, TooManyRequests, UnsupportedMedia
+from bellwire.engine.publish import Origin, Publisher, Rejection, Submissions, Tally, repeatable_uuid
+from bellwire.errors import (
+    BellwireError,
+    InvalidRequest,
+    Overloaded,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    UnsupportedMedia,
+)
 from bellwire.model.event import Event
 from bellwire.model.identity import ApiKey
+from bellwire.observe.publishing import PublishWatch
+from bellwire.observe.traces import Traces
 
 PATH = "/bellwire/v1/events"
 
@@ -92,22 +102,28 @@ class _Publishing:
 
     def __init__(
         self,
+        *,
         submissions: Submissions,
         publisher: Publisher,
         limits: PublishLimits,
         key: ApiKey,
         idempotency: str | None,
+        origin: Origin,
+        watch: PublishWatch,
     ) -> None:
         self._submissions = submissions
         self._publisher = publisher
         self._limits = limits
         self._key = key
         self._idempotency = idempotency
+        self._origin = origin
+        self._watch = watch
         self._index = 0
         self.tally = Tally()
 
     async def take(self, items: list[bytes | msgspec.Raw | None]) -> None:
         """Judge some items and make those durable that are taken. An item of None is one that was too long."""
+        begun = self._watch.begun()
         events: list[Event] = []
         rejections: list[tuple[int, Rejection]] = []
         for item in items:
@@ -118,7 +134,7 @@ class _Publishing:
                 fallback = None
                 if self._idempotency is not None:
                     fallback = repeatable_uuid(self._key, self._idempotency, index)
-                judged = self._submissions.read(item, self._key, fallback)
+                judged = self._submissions.read(item, self._key, fallback, self._origin)
             if type(judged) is Event:
                 events.append(judged)
             elif type(judged) is Rejection:
@@ -126,6 +142,18 @@ class _Publishing:
         await self._publisher.publish(events, self.tally)
         for index, rejection in rejections:
             self.tally.reject(index, rejection)
+        self._watch.group(begun, rejected=len(rejections))
+
+    def end(self, refusal: BellwireError | None = None) -> None:
+        """The request is over, taken whole or broken off."""
+        tally = self.tally
+        self._watch.request(
+            accepted=tally.accepted,
+            duplicates=tally.duplicates,
+            rejected=tally.rejected_count,
+            first_rejection=tally.rejected[0][1].message if tally.rejected else "",
+            refusal=str(refusal or ""),
+        )
 
     async def take_lines(self, chunks: AsyncIterator[bytes]) -> None:
         """Take a stream of NDJSON; lines of blanks are not counted."""
@@ -170,16 +198,43 @@ async def _read_into(
 
 
 def publish_route(
-    *, authenticate: Authenticate, submissions: Submissions, publisher: Publisher, limits: PublishLimits
+    *,
+    authenticate: Authenticate,
+    submissions: Submissions,
+    publisher: Publisher,
+    limits: PublishLimits,
+    watch: PublishWatch,
+    traces: Traces | None = None,
 ) -> Route:
-    """The route; errors are raised for `api/problems.py`, except where something was taken before."""
+    """The route; errors are raised for `api/problems.py`, except where something was taken before.
+
+    Args:
+        traces: where requests are traced; None costs nothing.
+    """
 
     async def publish(request: Request) -> Response:
+        request_id = getattr(request.state, "given_request_id", None)
+        if traces is None:
+            return await taken(request, Origin(request_id))
+        with traces.publishing(request.headers.get("traceparent"), request_id) as span:
+            answer = await taken(request, Origin(request_id, span.traceparent))
+            span.answered(answer.status_code)
+            return answer
+
+    async def taken(request: Request, origin: Origin) -> Response:
         key = await authenticate(request)
         idempotency = request.headers.get("idempotency-key")
         if idempotency is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency):
             raise InvalidRequest("CMN-407", "Idempotency-Key must be 1 to 255 visible ASCII characters")
-        publishing = _Publishing(submissions, publisher, limits, key, idempotency)
+        publishing = _Publishing(
+            submissions=submissions,
+            publisher=publisher,
+            limits=limits,
+            key=key,
+            idempotency=idempotency,
+            origin=origin,
+            watch=watch,
+        )
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         try:
             if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
@@ -191,13 +246,16 @@ def publish_route(
                     "CMN-104", f"Content-Type is {media}; send application/json or application/x-ndjson"
                 )
         except ClientDisconnect:
+            publishing.end(Unavailable("the client hung up"))
             return Response(status_code=499)  # nobody reads it; what was taken stays taken
         except BellwireError as problem:
+            publishing.end(problem)
             refused = _as_too_many(problem)
             if not publishing.tally.processed:
                 raise refused from problem
             status, headers, content = error_content(refused)
             return _answer(status, {**content, **_summary(publishing.tally)}, headers)
+        publishing.end()
         return _answer(202, _summary(publishing.tally), {})
 
     return Route(PATH, publish, methods=["POST"])

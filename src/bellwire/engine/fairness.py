@@ -15,6 +15,11 @@ class Unrouted:
         self._counts: dict[AccountId, int] = {}
         self._waiting: dict[AccountId, asyncio.Event] = {}
 
+    @property
+    def total(self) -> int:
+        """Of all accounts."""
+        return sum(self._counts.values())
+
     async def room(self, account: AccountId) -> None:
         """Wait while the account has as many unrouted events as it may."""
         while self._counts.get(account, 0) >= self._limit:

@@ -42,6 +42,16 @@ class Rejection(msgspec.Struct, frozen=True):
     message: str
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where events came from: the id that the request gave itself, and the span that it is traced by."""
+
+    request_id: str | None = None
+    trace: str | None = None
+
+
+NO_ORIGIN = Origin()
+
+
 class _Submission(msgspec.Struct, forbid_unknown_fields=True):
     """One event as a producer writes it. The fields of an envelope that Bellwire fills in by itself may be there,
     so that a recorded notification can be published as it is."""
@@ -68,16 +78,19 @@ class Submissions:
         self._max_event_bytes = max_event_bytes
         self._topic = lru_cache(maxsize=65_536)(_resolve)
 
-    def read(self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None) -> Event | Rejection:
+    def read(
+        self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None, origin: Origin | None = None
+    ) -> Event | Rejection:
         """One submitted event, or why it is rejected.
 
         Args:
             item: the JSON object's bytes.
             key: the publisher's.
             fallback_uuid: for an event without uuid, one that a repeated request would choose again.
+            origin: what the request says of itself.
         """
         try:
-            return self._read(item, key, fallback_uuid)
+            return self._read(item, key, fallback_uuid, origin or NO_ORIGIN)
         except InvalidRequest as refused:
             return Rejection(refused.code, refused.message)
         except msgspec.ValidationError as mismatch:
@@ -87,7 +100,9 @@ class Submissions:
         except RecursionError:
             return Rejection("CMN-103", "The event is nested too deeply")
 
-    def _read(self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None) -> Event | Rejection:
+    def _read(
+        self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None, origin: Origin
+    ) -> Event | Rejection:
         submission = _decode_submission(item)
         raw = bytes(submission.body)
         if len(raw) > self._max_event_bytes:
@@ -119,7 +134,7 @@ class Submissions:
             if len(submission.audience) > _MAX_AUDIENCE or not all(map(_ID.fullmatch, submission.audience)):
                 return _bad("audience", f"must be a list of at most {_MAX_AUDIENCE} extension ids")
             audience = tuple(map(ExtensionId, submission.audience))
-        timestamp_ms = self._clock.now_ms()
+        received_ms = timestamp_ms = self._clock.now_ms()
         if submission.timestamp is not None:
             parsed = _parse_time(submission.timestamp)
             if parsed is None:
@@ -135,6 +150,9 @@ class Submissions:
             audience=audience,
             stated=topic.stated,
             facts=Facts(family.rows(body), family.ordering_key(topic.values, body)),
+            received_ms=received_ms,
+            request_id=origin.request_id,
+            trace=origin.trace,
         )
 
 
@@ -205,12 +223,13 @@ class Tally(msgspec.Struct):
 
 
 class Publisher:
-    """Appends events to the log and counts what became of them."""
+    """Appends events to the log and counts what became of them. `counts`: since the start, by outcome."""
 
     def __init__(self, *, log: EventLog, partition: Partition, unrouted: Unrouted) -> None:
         self._log = log
         self._partition = partition
         self._unrouted = unrouted
+        self.counts = {"accepted": 0, "duplicate": 0}
 
     async def publish(self, events: Sequence[Event], tally: Tally | None = None) -> Tally:
         """Make the events durable, in order; returns when they are.
@@ -223,6 +242,7 @@ class Publisher:
         tally = tally if tally is not None else Tally()
         if not events:
             return tally
+        accepted, duplicates = tally.accepted, tally.duplicates
         accounts = Counter(event.account for event in events)
         for account, count in accounts.items():
             await self._unrouted.room(account)
@@ -239,4 +259,6 @@ class Publisher:
             else:
                 tally.duplicates += 1
                 self._unrouted.withdrawn(event.account, 1)
+        self.counts["accepted"] += tally.accepted - accepted
+        self.counts["duplicate"] += tally.duplicates - duplicates
         return tally

@@ -37,6 +37,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     may see it; None is the whole account. `stated`: predicate values that the publisher wrote in the query of its
     `event`, for predicates that the body has no field for. `chosen`: the producer chose the uuid, so it is looked up
     for duplicates. `facts`: present while the event is fresh in memory; read again from the body otherwise.
+    `received_ms`: when it was handed over, which `timestamp_ms` need not be; 0 is that same time. `request_id`: the one
+    that the publisher's request named. `trace`: the span that published it, as a W3C `traceparent`, where it is traced.
     """
 
     account: AccountId
@@ -48,6 +50,9 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     audience: tuple[ExtensionId, ...] | None = None
     stated: tuple[tuple[str, str], ...] = ()
     facts: Facts | None = None
+    received_ms: int = 0
+    request_id: str | None = None
+    trace: str | None = None
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, gc=False):

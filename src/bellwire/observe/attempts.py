@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import structlog
 
 from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.event import Event
-from bellwire.observe.metrics import Durations, Metrics
+from bellwire.observe.metrics import END_TO_END_SECONDS, Durations, Metrics
+from bellwire.observe.traces import Traces
 
 Listener = Callable[[Attempt, Event | None], None]
 
@@ -22,11 +24,13 @@ Listener = Callable[[Attempt, Event | None], None]
 class AttemptWatch:
     """Is told of every attempt; passes it on to listeners (`dev` prints from there)."""
 
-    def __init__(self, metrics: Metrics, *, debug: bool) -> None:
+    def __init__(self, metrics: Metrics, *, debug: bool, traces: Traces | None = None) -> None:
         self._log = structlog.get_logger("bellwire.delivery")
         self._debug = debug
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._durations = Durations()
+        self._end_to_end = Durations(END_TO_END_SECONDS)
+        self._traces = traces
         self._listeners: list[Listener] = []
         metrics.watch_counter(
             "bellwire_delivery_attempts",
@@ -35,6 +39,11 @@ class AttemptWatch:
             labels=("outcome", "failure"),
         )
         metrics.watch_durations("bellwire_delivery_seconds", "How long attempts took", self._durations)
+        metrics.watch_durations(
+            "bellwire_end_to_end_seconds",
+            "From handing an event over to its delivery, by notification; replays left out",
+            self._end_to_end,
+        )
 
     def listen(self, listener: Listener) -> None:
         """Be told of each attempt, from the event loop; must be quick."""
@@ -43,17 +52,27 @@ class AttemptWatch:
     def __call__(self, _destination: object, attempt: Attempt, event: Event | None) -> None:
         self._counts[attempt.outcome, attempt.failure or ""] += 1
         self._durations.observe(attempt.duration_us / 1e6)
-        if self._debug or attempt.outcome is not AttemptOutcome.DELIVERED or attempt.number > 1:
-            self._write(attempt)
+        delivered = attempt.outcome is AttemptOutcome.DELIVERED
+        if delivered and event is not None and attempt.replay is None:
+            since_ms = event.received_ms or event.timestamp_ms
+            self._end_to_end.observe(attempt.duration_us / 1e6 + (attempt.started_ms - since_ms) / 1e3)
+        if self._debug or not delivered or attempt.number > 1:
+            self._write(attempt, event)
+        if self._traces is not None and event is not None and event.trace is not None:
+            self._traces.attempted(attempt, event.trace)
         for listener in self._listeners:
             listener(attempt, event)
 
-    def _write(self, attempt: Attempt) -> None:
+    def _write(self, attempt: Attempt, event: Event | None) -> None:
         clean = attempt.outcome is AttemptOutcome.DELIVERED and attempt.number == 1
         (self._log.debug if clean else self._log.info)(
             "delivery.attempted",
             subscription_id=attempt.subscription,
+            event_id=None if event is None else event.uuid,
             notification_id=attempt.uuid,
+            account_id=None if event is None else event.account,
+            request_id=None if event is None else event.request_id,
+            replay_id=attempt.replay,
             position=attempt.position,
             topic=attempt.topic,
             attempt_number=attempt.number,
@@ -63,5 +82,9 @@ class AttemptWatch:
             detail=attempt.detail,
             duration_ms=attempt.duration_us / 1000,
             decision=attempt.outcome,
-            retry_at_ms=attempt.next_try_ms,
+            retry_at=None if attempt.next_try_ms is None else _time(attempt.next_try_ms),
         )
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

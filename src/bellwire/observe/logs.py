@@ -1,8 +1,8 @@
 """Structured log lines on standard error: JSON for machines, coloured text for people.
 
 A line is a dotted past-tense event name and fields (`subscription.suspended`, `subscription_id=…`); see style.md.
-Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form. A traceback never shows
-the frames' variables, which may hold passwords, tokens and bodies.
+Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form. A traceback never
+shows the frames' variables, which may hold passwords, tokens and bodies.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bellwire.observe.request_ids import add_request_id
 
 SECRET_FIELDS = frozenset(
     {
@@ -39,6 +41,7 @@ def set_up_logs(*, level: str, json_lines: bool, stream: TextIO | None = None) -
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         blank_secrets,

@@ -20,8 +20,14 @@ Labels = tuple[str, ...]
 Readings = float | Mapping[Labels, float]
 """One figure, or one for each combination of label values."""
 
+Histogram = tuple[Sequence[tuple[str, float]], float]
+"""Cumulative counts by upper bound, and the sum."""
+
 DELIVERY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 """Bounds for attempts: a webhook has 3 seconds to answer."""
+
+END_TO_END_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
+"""Bounds from publish to delivery: milliseconds on the happy path, hours after an outage of the endpoint."""
 
 
 class Durations:
@@ -66,10 +72,20 @@ class Metrics(Collector):
         self._watch(name, lambda: _filled(GaugeMetricFamily(name, help_text, labels=labels), read()))
 
     def watch_durations(self, name: str, help_text: str, durations: Durations) -> None:
+        self.watch_histogram(name, help_text, lambda: (durations.buckets(), durations.sum_seconds))
+
+    def watch_histogram(self, name: str, help_text: str, read: Callable[[], Histogram]) -> None:
+        """Counts by upper bound, cumulative, the last bound `+Inf`; and the sum of all that was counted."""
+
         def collect() -> Metric:
-            return HistogramMetricFamily(name, help_text, buckets=durations.buckets(), sum_value=durations.sum_seconds)
+            buckets, total = read()
+            return HistogramMetricFamily(name, help_text, buckets=buckets, sum_value=total)
 
         self._watch(name, collect)
+
+    def names(self) -> frozenset[str]:
+        """All that is watched, by the names it is watched under: without `_total`, `_bucket` and their like."""
+        return frozenset(self._sources)
 
     def render(self) -> bytes:
         """The text exposition; its media type is `CONTENT_TYPE`."""

@@ -25,6 +25,7 @@ from bellwire.storage.embedded.delivery_file import DeliveryFile
 from bellwire.storage.embedded.directory_lock import DirectoryLock
 from bellwire.storage.embedded.disk_space import DiskSpace, FreeBytes, free_bytes_of
 from bellwire.storage.embedded.event_log import EmbeddedEventLog
+from bellwire.storage.embedded.group_sizes import GroupSizes
 from bellwire.storage.embedded.history import EmbeddedHistory, EmbeddedReplayStore
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.storage.embedded.log_file import LogFile
@@ -78,6 +79,15 @@ class EngineFiles:
         self.replays = replays
         self.retention = retention
         self._is_closed = False
+
+    @property
+    def group_sizes(self) -> GroupSizes:
+        """How many events the commits of the log had."""
+        return self._writer.group_sizes
+
+    @property
+    def waiting_calls(self) -> int:
+        return self._writer.waiting
 
     async def close(self) -> None:
         """Refuse new work, finish what is queued, checkpoint, release the directory. A second call does nothing."""

@@ -79,6 +79,11 @@ class EmbeddedEventLog:
         writer.append(Append(events, size, future))
         return await future
 
+    @property
+    def waiting_events(self) -> int:
+        """Events whose commit is not done."""
+        return self._waiting_events
+
     def settle(
         self, group: Sequence[Append], logged: Sequence[LoggedEvent], answers: Sequence[Answers] | Exception
     ) -> None:

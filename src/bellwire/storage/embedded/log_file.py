@@ -48,6 +48,9 @@ class _Attributes(msgspec.Struct, omit_defaults=True):
 
     audience: tuple[ExtensionId, ...] | None = None
     stated: tuple[tuple[str, str], ...] = ()
+    received_ms: int = 0
+    request_id: str | None = None
+    trace: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -148,9 +151,11 @@ class LogFile:
         flat: list[apsw.SQLiteValue] = []
         for logged in events:
             event = logged.event
+            received = 0 if event.received_ms == event.timestamp_ms else event.received_ms
             attributes = None
-            if event.audience is not None or event.stated:
-                attributes = _encode(_Attributes(event.audience, event.stated)).decode()
+            if event.audience is not None or event.stated or received or event.request_id or event.trace:
+                stored = _Attributes(event.audience, event.stated, received, event.request_id, event.trace)
+                attributes = _encode(stored).decode()
             flat += (
                 logged.position,
                 event.account,
@@ -217,5 +222,8 @@ def event_of_row(row: tuple[Any, ...]) -> LoggedEvent:
             body=body,
             audience=extra.audience if extra else None,
             stated=extra.stated if extra else (),
+            received_ms=extra.received_ms if extra else 0,
+            request_id=extra.request_id if extra else None,
+            trace=extra.trace if extra else None,
         ),
     )

@@ -28,6 +28,7 @@ import structlog
 from bellwire.errors import Unavailable
 from bellwire.model.event import LoggedEvent
 from bellwire.storage.embedded.disk_space import DiskSpace
+from bellwire.storage.embedded.group_sizes import GroupSizes
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.storage.embedded.log_writer import Answers, Append, LogWriter, Trim, Trimmed
 
@@ -109,6 +110,7 @@ class WriterThread:
         self._limits = limits
         self._settled = settled
         self._on_fatal = on_fatal
+        self.group_sizes = GroupSizes()
         self._inbox: SimpleQueue[Append | Trim | _Task | _Chore | _Stop] = SimpleQueue()
         self._appends: deque[Append] = deque()
         self._tasks: deque[_Task] = deque()
@@ -143,6 +145,11 @@ class WriterThread:
         future: asyncio.Future[None] = self._loop.create_future()
         self._put(_Chore(step, future))
         return future
+
+    @property
+    def waiting(self) -> int:
+        """Calls that the thread has not taken up yet, about."""
+        return self._inbox.qsize()
 
     async def stop(self) -> bool:
         """Finish what is queued, give up chores, and end the thread.
@@ -236,6 +243,8 @@ class WriterThread:
             self._refuse_trims(refusal)
             return
         self._is_upkeep_due = True
+        if logged:
+            self.group_sizes.add(len(logged))
         self._finished.append(partial(self._settled, group, logged, answers))
         if trim is not None:
             self._finished.append(partial(resolve, trim.future, Trimmed(trim.deleted, self._log_writer.first_event())))

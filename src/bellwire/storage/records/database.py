@@ -47,6 +47,11 @@ class Records:
         self._write_engine = _engine(path, "writer")
         self._waiting_writes = 0
 
+    @property
+    def waiting_writes(self) -> int:
+        """Changes that are not done yet."""
+        return self._waiting_writes
+
     async def open(self) -> None:
         """Open the file, made if it is missing, and bring its tables to this release's.
 
