@@ -100,6 +100,8 @@ class DeliveryLimits:
     """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
     memory_bytes: int = 128 << 20
     """Bodies that wait in memory, over all lanes."""
+    purge_again_after: float = 1.0
+    """A backlog that could not be dropped, since the disk failed, is tried again after this long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ class LaneView:
 
     mode: Mode
     is_held: bool
+    is_trying: bool
+    """An attempt is under way or about to begin."""
     waiting: int
     """In memory."""
     in_flight: int
@@ -187,7 +191,7 @@ class Deliveries:
         self._ledger: CommitLedger
         self._settled: frozenset[tuple[SubscriptionId, Position, str]] = frozenset()
         self._settled_up_to = Position(0)
-        self._committed_watermark = Position(-1)
+        self._committed_watermark = LOG_START
 
     # Life
 
@@ -197,6 +201,7 @@ class Deliveries:
         self._lease = await self._backlog.claim(self._partition)
         recovery = await self._backlog.load(self._lease)
         self._ledger = CommitLedger(Settling(recovery.watermark))
+        self._committed_watermark = recovery.watermark
         self._settled = recovery.settled
         self._settled_up_to = max((place[1] for place in recovery.settled), default=Position(0))
         self._totals = dict(recovery.totals)
@@ -330,7 +335,7 @@ class Deliveries:
     @property
     def committed_watermark(self) -> Position:
         """The position up to which everything is settled, durably."""
-        return max(self._committed_watermark, Position(0))
+        return self._committed_watermark
 
     def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
         """Whether an earlier process settled it already (only above the watermark it left)."""
@@ -415,11 +420,12 @@ class Deliveries:
         """How a subscription's notifications stand; idle for one that is unknown."""
         line = self._lines.get(subscription)
         if line is None:
-            return LaneView(mode=Mode.LIVE, is_held=False, waiting=0, in_flight=0, backlog_rows=0)
+            return LaneView(mode=Mode.LIVE, is_held=False, is_trying=False, waiting=0, in_flight=0, backlog_rows=0)
         lane = line.lane
         return LaneView(
             mode=lane.mode,
             is_held=lane.paused,
+            is_trying=bool(lane.in_flight or lane.reading or lane.waiting),
             waiting=lane.waiting,
             in_flight=lane.in_flight,
             backlog_rows=lane.backlog_rows,
@@ -659,8 +665,15 @@ class Deliveries:
         line.timer = asyncio.get_running_loop().call_later(at - now, self._pump, line)
 
     async def _purge(self, subscription: SubscriptionId) -> None:
-        await self.commit()
-        await self._backlog.purge(subscription)
+        """Drop all rows of a subscription that is no more, those of the commit being gathered included."""
+        while True:
+            try:
+                if await self.commit():
+                    await self._backlog.purge(subscription)
+                    return
+            except Unavailable as problem:
+                _log.warning("backlog.purge_failed", subscription_id=subscription, error=str(problem))
+            await asyncio.sleep(self._limits.purge_again_after)
 
     # Commits
 

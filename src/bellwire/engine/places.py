@@ -6,9 +6,9 @@
     draining at that host: half of it ┘
 
 Invariant: isolation. Draining lanes, failing ones among them, take at most half of either, so that first attempts find
-the other half free. And one lane's share shrinks as places run out: a lane may have so many attempts under way as its
-limit times the part of the places that is free, and always one. Three hundred endpoints that suddenly hang take a good
-three quarters of a thousand places this way, rather than all of them for the three seconds until they have failed.
+the other half free. And one lane's share shrinks as places run out: with less than half of them free, a lane may have
+as many attempts under way as twice its limit times the part that is free, and always one. Three hundred endpoints that
+suddenly hang leave a tenth of a thousand places free this way, rather than none for the three seconds until they fail.
 """
 
 from __future__ import annotations
@@ -48,11 +48,10 @@ class OriginPlaces(Generic[W]):
         self.draining = (own, every, Gate[W](max(1, limit // 2)), every_draining)
 
     def share(self, parallel: int) -> int:
-        """How many attempts a lane may have under way now, of at most `parallel`; 0 or less is as good as 1."""
+        """How many attempts a lane that has `parallel` at most may have under way now; 0 or less is as good as 1."""
         own, every = self.live
-        free = every.limit - every.in_flight
-        share = parallel * free // every.limit
-        own_share = parallel * (own.limit - own.in_flight) // own.limit
+        share = 2 * parallel * (every.limit - every.in_flight) // every.limit
+        own_share = 2 * parallel * (own.limit - own.in_flight) // own.limit
         return own_share if own_share < share else share
 
 

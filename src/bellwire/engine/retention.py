@@ -72,6 +72,8 @@ class Retention:
         self._suspended_until = 0.0
         self.dropped: Counter[str] = Counter()
         """Since the start: `events`, `notifications` (undelivered), `attempt_hours`."""
+        self.sweeps = 0
+        """How often it did what was due."""
 
     @property
     def is_suspended(self) -> bool:
@@ -86,8 +88,11 @@ class Retention:
         now_ms = self._clock.now_ms()
         noted_ms = await self._store.note_time(now_ms)
         self._look_for_jump(now_ms, noted_ms)
-        if self.is_suspended:
-            return
+        if not self.is_suspended:
+            await self._drop_what_is_due(now_ms)
+        self.sweeps += 1
+
+    async def _drop_what_is_due(self, now_ms: int) -> None:
         oldest_ms = now_ms - round(self._limits.keep_seconds * 1000)
         too_old = await self._store.logged_before(oldest_ms)
         await self._expire_backlogs(too_old)

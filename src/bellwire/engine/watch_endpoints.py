@@ -201,7 +201,7 @@ class EndpointWatch:
             record = self._live.get(id_)
             if record is None:
                 self.forget(id_)
-            elif not record.is_held and not self._deliveries.view(id_).in_flight:  # else its outcome decides
+            elif not record.is_held and not self._deliveries.view(id_).is_trying:  # else the outcome decides
                 match health.judge(at, self.rule):
                     case Step.WARN:
                         self._warn(record, health)
