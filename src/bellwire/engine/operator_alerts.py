@@ -41,6 +41,11 @@ class OperatorAlerts:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """Alerts that were neither taken nor given up yet."""
+        return len(self._sending)
+
     def tell(self, kind: str, **details: Any) -> None:
         """Log an alert as a warning, and post it.
 

@@ -244,6 +244,7 @@ class EndpointWatch:
         changed = self._live.get(record.id)
         if changed is None:
             return
+        self._deliveries.hold(record.id)  # once more: whoever had its turn before us may have released it
         self.blacklisted += 1
         self._tell(
             "subscription.blacklisted",

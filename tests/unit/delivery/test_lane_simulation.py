@@ -62,6 +62,8 @@ class Story:
         self.received: list[Place] = []
         self.uncertain: Counter[Place] = Counter()
         """How often each place may have been received beyond once."""
+        self.dropped: set[Place] = set()
+        """Given up since their time was over; what of them came all the same was under way."""
         self.now = 0.0
         self.boot()
 
@@ -141,6 +143,16 @@ class Story:
         events = {row.position: event_at(row.position) for row in wanted}
         self.lane.load(rows, events, asked, self.now, complete=self.random.random() > 0.05)
 
+    def expire(self) -> None:
+        """Retention: the oldest rows are given up, and that is committed."""
+        self.commit()
+        rows = [self.disk.rows[place] for place in sorted(self.disk.rows)][: self.random.randrange(1, 4)]
+        flying = {notification.place for notification in self.flying}
+        given_up = {notification.place for notification in self.lane.drop(rows)}
+        assert not given_up & flying, "what is under way was given up"
+        self.dropped |= given_up
+        self.commit()
+
     def crash(self) -> None:
         for notification in self.flying:  # received or not: nobody knows
             if self.random.random() < 0.5:
@@ -150,7 +162,7 @@ class Story:
             self.uncertain[place] += 1
         self.boot()
 
-    def step(self, failure_rate: float) -> None:
+    def step(self, failure_rate: float, expiry_rate: float = 0.0) -> None:
         self.now += self.random.uniform(0, 0.3)
         self.random.choices(
             [
@@ -164,8 +176,9 @@ class Story:
                 self.lane.pause,
                 self.lane.resume,
                 self.crash,
+                self.expire,
             ],
-            [30, 20, 25, 8, 10, 10, 3, 0.5, 2, 1],
+            [30, 20, 25, 8, 10, 10, 3, 0.5, 2, 1, expiry_rate],
         )[0]()
 
     def finish_story(self) -> None:
@@ -191,13 +204,17 @@ def test_nothing_is_lost_or_out_of_order_whatever_fails_and_crashes(block: int) 
     for seed in range(block * 30, block * 30 + 30):
         story = Story(seed, events=120)
         failure_rate = story.random.choice([0.0, 0.05, 0.4, 0.9])
+        expiry_rate = 0.0 if seed % 3 else 0.5
         for _ in range(900):
-            story.step(failure_rate)
+            story.step(failure_rate, expiry_rate)
         story.finish_story()
+        assert bool(story.dropped) <= bool(expiry_rate)
 
         wanted = {(Position(n + 1), "/t") for n in range(120)}
         counts = Counter(story.received)
-        assert set(counts) == wanted, f"seed {seed}: lost {sorted(wanted - set(counts))[:5]}"
+        lost = wanted - set(counts) - story.dropped
+        assert set(counts) <= wanted
+        assert not lost, f"seed {seed}: lost {sorted(lost)[:5]}"
         for place, count in counts.items():
             assert count <= 1 + story.uncertain[place], f"seed {seed}: {place} came {count} times"
         first_seen: dict[Place, int] = {}
