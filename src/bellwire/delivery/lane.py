@@ -140,6 +140,7 @@ class Lane:
     __slots__ = (
         "_at_end",
         "_cursor",
+        "_dropping",
         "_endpoint_free_at",
         "_failures",
         "_finished",
@@ -153,6 +154,7 @@ class Lane:
         "_ledger",
         "_limits",
         "_loaded",
+        "_looks",
         "_put_since_read_began",
         "_queues",
         "_ramp",
@@ -207,7 +209,9 @@ class Lane:
         self._loaded: set[Place] = set()
         self._finished: set[Place] = set()
         self._finished_while_reading: list[Place] = []
+        self._looks = 0
         self._cursor = _START
+        self._dropping = False
         self._at_end = False
         self._put_since_read_began = False
         self._skipped_from: Place | None = None
@@ -390,14 +394,12 @@ class Lane:
         self.reading = False
         if complete and self.mode is Mode.DRAINING and self._read_generation == self._generation:
             self._take(rows, events, asked, now)
-        if self._finished_while_reading:
-            self._finished.difference_update(self._finished_while_reading)
-            self._finished_while_reading.clear()
+        self._forget_finished()
         self._go_live_if_caught_up()
 
     def committed(self, done: Iterable[Place]) -> None:
         """The removal of these rows is durable: no later read will show them."""
-        if self.reading:
+        if self.reading or self._dropping:
             self._finished_while_reading.extend(done)
         else:
             self._finished.difference_update(done)
@@ -428,6 +430,12 @@ class Lane:
             return self._endpoint_free_at or None
         return max(self._held_order[0][0], self._endpoint_free_at)
 
+    def _forget_finished(self) -> None:
+        """Outcomes that are durable need not be remembered once no rows are held that were read before."""
+        if self._finished_while_reading and not (self.reading or self._dropping):
+            self._finished.difference_update(self._finished_while_reading)
+            self._finished_while_reading.clear()
+
     # From outside
 
     def pause(self) -> None:
@@ -445,16 +453,29 @@ class Lane:
         self._rewind()
         self._go_live_if_caught_up()
 
+    def begin_drop(self) -> None:
+        """Rows are being read in order to be dropped: outcomes from here on are remembered until `drop`."""
+        self._dropping = True
+
     def drop(self, rows: Sequence[BacklogRow]) -> list[Notification]:
         """Give up rows of the backlog whose time is over, but for those that are under way or have their outcome.
 
+        They were read since `begin_look`, which `end_look` ends after this.
         Takes time in proportion to what is in memory. Only while DRAINING: a LIVE lane is about to deliver them.
+
+        Args:
+            rows: read after `begin_drop`, when all puts were committed.
 
         Returns:
             what was given up; its removal is in the ledger.
         """
-        if self.mode is not Mode.DRAINING or self.closed:
-            return []
+        try:
+            return self._drop(rows) if self.mode is Mode.DRAINING and not self.closed else []
+        finally:
+            self._dropping = False
+            self._forget_finished()
+
+    def _drop(self, rows: Sequence[BacklogRow]) -> list[Notification]:
         self._drop_waiting()
         self._rewind()
         under_way = {notification.place for notification in self._in_flight.values()}
@@ -498,6 +519,12 @@ class Lane:
         self.paused = self.closed = True
 
     # Steps
+
+    def _forget_finished(self) -> None:
+        """Nothing is being read any more that could show rows whose removal is durable."""
+        if self._finished_while_reading and not (self.reading or self._looks):
+            self._finished.difference_update(self._finished_while_reading)
+            self._finished_while_reading.clear()
 
     def _window(self, now: float) -> int:
         """How many attempts may be under way now."""

@@ -32,7 +32,7 @@ from bellwire.delivery.settling import Settling
 from bellwire.engine.ledger import CommitLedger
 from bellwire.engine.places import Gate, OriginPlaces, Places, full_gate
 from bellwire.errors import Fenced, Unavailable
-from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
+from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, BacklogRow, FailureCode
 from bellwire.model.event import Event
 from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
 from bellwire.ports.backlog import Backlog, BacklogTotals, Lease
@@ -751,15 +751,21 @@ class Deliveries:
             None if there is nothing to give up now.
         """
         line = self._lines.get(subscription)
-        if line is None or not await self.commit():
+        if line is None:
             return None
-        rows = [
-            row
-            for row in await self._backlog.pending(subscription, (LOG_START, ""), most_rows)
-            if row.position <= up_to
-        ]
-        events = await self._event_log.get(self._partition, sorted({row.position for row in rows}))
-        dropped = line.lane.drop(rows)
+        rows: list[BacklogRow] = []
+        dropped: list[Notification] = []
+        line.lane.begin_drop()
+        try:
+            if await self.commit():
+                found = await self._backlog.pending(subscription, (LOG_START, ""), most_rows)
+                rows = [row for row in found if row.position <= up_to]
+            events = await self._event_log.get(self._partition, sorted({row.position for row in rows}))
+        except BaseException:
+            rows = []
+            raise
+        finally:
+            dropped = line.lane.drop(rows)
         for notification in dropped:
             event = events.get(notification.position)
             uuid = "" if event is None else event.uuid

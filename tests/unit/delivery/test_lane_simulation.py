@@ -75,6 +75,7 @@ class Story:
         self.lane = Lane(SUBSCRIPTION, self.ledger, LIMITS, backlog_rows=len(self.disk.rows))
         self.flying: list[Notification] = []
         self.page: tuple[list[BacklogRow], int] | None = None
+        self.expiring: list[BacklogRow] | None = None
 
     def route_one(self) -> None:
         position = Position(self.settling.routed + 1)
@@ -143,13 +144,22 @@ class Story:
         events = {row.position: event_at(row.position) for row in wanted}
         self.lane.load(rows, events, asked, self.now, complete=self.random.random() > 0.05)
 
-    def expire(self) -> None:
-        """Retention: the oldest rows are given up, and that is committed."""
-        self.commit()
-        rows = [self.disk.rows[place] for place in sorted(self.disk.rows)][: self.random.randrange(1, 4)]
+    def expire_begin(self) -> None:
+        """Retention reads the oldest rows; much may happen before it gives them up."""
+        if self.expiring is None:
+            self.lane.begin_drop()
+            self.commit()
+            self.expiring = [self.disk.rows[place] for place in sorted(self.disk.rows)][: self.random.randrange(1, 4)]
+
+    def expire_end(self) -> None:
+        if self.expiring is None:
+            return
+        rows, self.expiring = self.expiring, None
         flying = {notification.place for notification in self.flying}
+        taken = set(self.received)
         given_up = {notification.place for notification in self.lane.drop(rows)}
         assert not given_up & flying, "what is under way was given up"
+        assert not {place for place in given_up & taken if not self.uncertain[place]}, "it was delivered"
         self.dropped |= given_up
         self.commit()
 
@@ -176,12 +186,14 @@ class Story:
                 self.lane.pause,
                 self.lane.resume,
                 self.crash,
-                self.expire,
+                self.expire_begin,
+                self.expire_end,
             ],
-            [30, 20, 25, 8, 10, 10, 3, 0.5, 2, 1, expiry_rate],
+            [30, 20, 25, 8, 10, 10, 3, 0.5, 2, 1, expiry_rate, 2 * expiry_rate],
         )[0]()
 
     def finish_story(self) -> None:
+        self.expire_end()
         self.lane.resume()
         for _ in range(20_000):
             if self.settling.routed == len(self.keys) and self.lane.is_idle:
