@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -171,6 +172,7 @@ class _Engine:
         self.failed.set()
 
     async def start(self) -> None:
+        began = time.monotonic()
         watermark = await self.deliveries.claim()
         restored = await self.live.restore()
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
@@ -183,9 +185,19 @@ class _Engine:
         self.housekeeping.start()
         _calm_the_collector()
         self.is_ready = True
-        _log.info("server.started", watermark=watermark, subscriptions=restored, version=__version__)
+        head = self.files.event_log.head(EMBEDDED_PARTITION)
+        _log.info(
+            "server.started",
+            watermark=watermark,
+            log_head=head,
+            to_route=head - watermark,
+            subscriptions=restored,
+            seconds=round(time.monotonic() - began, 3),
+            version=__version__,
+        )
 
     async def stop(self) -> None:
+        began = time.monotonic()
         self.is_ready = False
         if self._routing is not None:
             await self.housekeeping.stop()
@@ -196,7 +208,7 @@ class _Engine:
             await self.replays.stop(drain_seconds=min(1.0, self.settings.shutdown_seconds))
             await self.deliveries.stop(drain_seconds=min(5.0, self.settings.shutdown_seconds))
         await self.closing.aclose()
-        _log.info("server.stopped")
+        _log.info("server.stopped", seconds=round(time.monotonic() - began, 3))
 
     def readiness(self) -> Readiness | None:
         if not self.is_ready:

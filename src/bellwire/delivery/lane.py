@@ -154,7 +154,6 @@ class Lane:
         "_ledger",
         "_limits",
         "_loaded",
-        "_looks",
         "_put_since_read_began",
         "_queues",
         "_ramp",
@@ -209,7 +208,6 @@ class Lane:
         self._loaded: set[Place] = set()
         self._finished: set[Place] = set()
         self._finished_while_reading: list[Place] = []
-        self._looks = 0
         self._cursor = _START
         self._dropping = False
         self._at_end = False
@@ -460,7 +458,6 @@ class Lane:
     def drop(self, rows: Sequence[BacklogRow]) -> list[Notification]:
         """Give up rows of the backlog whose time is over, but for those that are under way or have their outcome.
 
-        They were read since `begin_look`, which `end_look` ends after this.
         Takes time in proportion to what is in memory. Only while DRAINING: a LIVE lane is about to deliver them.
 
         Args:
@@ -519,12 +516,6 @@ class Lane:
         self.paused = self.closed = True
 
     # Steps
-
-    def _forget_finished(self) -> None:
-        """Nothing is being read any more that could show rows whose removal is durable."""
-        if self._finished_while_reading and not (self.reading or self._looks):
-            self._finished.difference_update(self._finished_while_reading)
-            self._finished_while_reading.clear()
 
     def _window(self, now: float) -> int:
         """How many attempts may be under way now."""
