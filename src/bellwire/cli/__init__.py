@@ -16,12 +16,15 @@ from bellwire import __version__
 from bellwire.cli.admin import admin
 from bellwire.cli.backup import backup
 from bellwire.cli.check import check
+from bellwire.cli.deliveries import deliveries
 from bellwire.cli.dev import dev
 from bellwire.cli.env import env
+from bellwire.cli.events import events
 from bellwire.cli.failure import EXIT_FAILED, EXIT_USAGE, CommandFailed, complain
 from bellwire.cli.families import families
 from bellwire.cli.listen import listen
 from bellwire.cli.publish import publish
+from bellwire.cli.replay import replay
 from bellwire.cli.serve import serve
 from bellwire.cli.settings import settings
 from bellwire.cli.subscriptions import subscriptions
@@ -40,6 +43,9 @@ app.command()(env)
 app.command()(listen)
 app.command()(publish)
 app.command()(families)
+app.command()(events)
+app.command()(deliveries)
+app.command()(replay)
 app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(admin, name="admin")
 app.command()(check)

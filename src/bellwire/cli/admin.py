@@ -11,14 +11,13 @@ import typer
 
 from bellwire.cli.admin_resources import RESOURCES, ROOT, Resource, field_lines, read_fields
 from bellwire.cli.failure import EXIT_USAGE, CommandFailed
-from bellwire.cli.options import DataOption, JsonOption, ServerOption
+from bellwire.cli.options import DataOption, JsonOption, KeyOption, ServerOption
 
 if TYPE_CHECKING:
     from bellwire.cli.remote import Remote
 
 PAGE = 1000
 
-KeyOption = Annotated[str | None, typer.Option("--key", help="Admin key, else BELLWIRE_ADMIN_KEY.")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Account's id; for what belongs to one.")]
 ExtensionOption = Annotated[str | None, typer.Option("--extension", help="Extension's id; for what belongs to one.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID")]

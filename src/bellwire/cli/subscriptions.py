@@ -1,4 +1,7 @@
-"""`bellwire subscriptions`: the subscriptions of the JWT's user, through the application of the client id."""
+"""`bellwire subscriptions`: the subscriptions of the JWT's user, through the application of the client id.
+
+Beside them, the commands for operators (`subscriptions_operate`), which work on any user's.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ from urllib.parse import quote
 import typer
 
 from bellwire.cli.options import DataOption, JsonOption, ServerOption
+from bellwire.cli.subscriptions_operate import add_operator_commands
 
 if TYPE_CHECKING:
     from bellwire.cli.remote import Remote
 
 subscriptions = typer.Typer(
-    help="List, show, create, renew and delete subscriptions, as the user whose JWT is in RC_USER_JWT or --data.",
+    help="List, show, create, renew and delete subscriptions, as the user whose JWT is in RC_USER_JWT or --data; "
+    "pause, resume, test, probe and judge any of them, with an admin key.",
     no_args_is_help=True,
 )
 
@@ -109,6 +114,9 @@ def delete(
     """Delete a subscription."""
     _remote(server, data).ask("DELETE", _path(webinar, subscription))
     typer.echo(f"deleted {subscription}")
+
+
+add_operator_commands(subscriptions)
 
 
 def _print(subscription: dict[str, Any], as_json: bool) -> None:

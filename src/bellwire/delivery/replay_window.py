@@ -101,11 +101,12 @@ class ReplayWindow:
 
     @property
     def wants_more(self) -> bool:
-        return (
-            self.reached < self._until
-            and len(self._items) + len(self._done) <= self._limits.window // 2
-            and self._size < self._limits.window_bytes
-        )
+        if self.reached >= self._until:
+            return False
+        if not self._items:  # after a restart, what is done lies beyond what was read
+            return True
+        is_half_empty = len(self._items) + len(self._done) <= self._limits.window // 2
+        return is_half_empty and self._size < self._limits.window_bytes
 
     def read(self, notifications: Sequence[Notification], reached: Position) -> None:
         """Take what was found up to a position, in (position, topic) order."""
