@@ -54,7 +54,7 @@ class AccountInfo(AccountLink):
     setup_wizard_state: Literal["Completed"] = "Completed"
 
 
-class Contact(_Wire):
+class ExtensionContact(_Wire):
     first_name: str
     last_name: str
     name: str
@@ -81,7 +81,7 @@ class ExtensionSummary(_Wire):
     type: str
     status: str
     hidden: bool = False
-    contact: Contact
+    contact: ExtensionContact
     permissions: ExtensionPermissions
 
 
@@ -125,7 +125,7 @@ class NumberExtension(_Wire):
     extension_number: str
 
 
-class NumberInfo(_Wire):
+class PhoneNumberInfo(_Wire):
     """One phone number; `features` has `A2PSmsSender` where it may send High Volume SMS."""
 
     id: int | str
@@ -142,7 +142,7 @@ class NumberInfo(_Wire):
 
 class NumberList(_Wire):
     uri: str
-    records: list[NumberInfo]
+    records: list[PhoneNumberInfo]
     navigation: Navigation
     paging: Paging
 
@@ -272,7 +272,7 @@ def _summary(base: str, account: Account, extension: Extension) -> ExtensionSumm
         name=name,
         type=extension.type,
         status=extension.status,
-        contact=Contact(
+        contact=ExtensionContact(
             first_name=extension.first_name,
             last_name=extension.last_name,
             name=name,
@@ -285,7 +285,7 @@ def _summary(base: str, account: Account, extension: Extension) -> ExtensionSumm
     )
 
 
-def _number(base: str, account: Account, extension: Extension, number: PhoneNumber) -> NumberInfo:
+def _number(base: str, account: Account, extension: Extension, number: PhoneNumber) -> PhoneNumberInfo:
     owner = None
     if number.extension_id == extension.id:
         owner = NumberExtension(
@@ -293,7 +293,7 @@ def _number(base: str, account: Account, extension: Extension, number: PhoneNumb
             uri=_extension_uri(base, account, extension),
             extension_number=extension.extension_number,
         )
-    return NumberInfo(
+    return PhoneNumberInfo(
         id=int(number.id) if number.id.isdecimal() and number.id.isascii() else number.id,
         uri=f"{_account_uri(base, account)}/phone-number/{number.id}",
         phone_number=number.phone_number,

@@ -40,11 +40,11 @@ def health_routes(
     router = APIRouter(tags=["Operation"])
 
     @router.get("/bellwire/v1/health", summary="Is the process up?")
-    async def health() -> Health:
+    async def read_health() -> Health:
         return Health(version=version)
 
     @router.get("/bellwire/v1/ready", summary="Are events taken and delivered?", responses=documented(503))
-    async def ready() -> Readiness:
+    async def read_readiness() -> Readiness:
         found = readiness()
         if found is None:
             raise Unavailable("Bellwire is starting, stopping or broken; see its log", retry_after_seconds=1)
@@ -56,7 +56,7 @@ def health_routes(
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    async def metrics() -> Response:
+    async def read_metrics() -> Response:
         return Response(render_metrics(), media_type=METRICS_TYPE)
 
     return router

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 from fastapi.responses import JSONResponse, Response
+from fastapi.security.http import HTTPBase
 from pydantic import BaseModel, Field
 
 from bellwire.api.authentication import Authenticator
@@ -18,6 +19,14 @@ from bellwire.engine.authorize_sessions import GrantedTokens
 from bellwire.errors import InvalidRequest, UnsupportedMedia
 from bellwire.wire.oauth import parse_form
 
+_CLIENT = HTTPBase(
+    scheme="basic",
+    scheme_name="clientSecret",
+    description="An application's client id and secret. They may be sent in the form instead; a public client sends "
+    "its `client_id` alone.",
+    auto_error=False,
+)
+_MAY_BE_IN_FORM: dict[str, Any] = {"security": [{}]}
 _FORM = "application/x-www-form-urlencoded"
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -109,7 +118,8 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
         response_model=TokenInfo,
         response_model_exclude_none=True,
         responses=documented(400, model=OAuthErrorEnvelope) | documented(413, 415, 429, 503),
-        openapi_extra=_form_body(_TOKEN_FIELDS, "grant_type"),
+        dependencies=[Security(_CLIENT)],
+        openapi_extra=_form_body(_TOKEN_FIELDS, "grant_type") | _MAY_BE_IN_FORM,
     )
     async def get_token(request: Request) -> Response:
         """Grant tokens for a user, by any of the grants, or refresh them."""
@@ -123,8 +133,10 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
         responses={200: {"description": "The session is ended, or there was none"}}
         | documented(400, model=OAuthErrorEnvelope)
         | documented(413, 415, 429),
+        dependencies=[Security(_CLIENT)],
         openapi_extra=_form_body({name: {"type": "string"} for name in ("token", "client_id", "client_secret")})
-        | _query({"token": {"type": "string"}}),
+        | _query({"token": {"type": "string"}})
+        | _MAY_BE_IN_FORM,
     )
     async def revoke_token(request: Request) -> Response:
         """End the session of an access or refresh token, with all its tokens."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, StrictInt
 
 from bellwire.api.authentication import Authenticator
 from bellwire.api.bodies import optional_json
+from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
@@ -148,7 +149,15 @@ def _routes_of(
     path = COLLECTION_PATH[api]
     light = Depends(authenticator.caller(RateGroup.LIGHT))
     medium = Depends(authenticator.caller(RateGroup.MEDIUM))
-    router = APIRouter(tags=[_TAGS[api]], responses=CALLED_WITH_TOKEN | documented(503))
+    router = APIRouter(
+        tags=[_TAGS[api]],
+        responses=CALLED_WITH_TOKEN | documented(503),
+        generate_unique_id_function=operation_ids(
+            lambda name: (
+                name if api is SubscriptionApi.GENERAL else name.replace("subscription", "webinar_subscription")
+            )
+        ),
+    )
 
     def answer(request: Request, subscription: Subscription, status: int = 200) -> JSONResponse:
         resource = subscription_resource(subscription, public_url.base(request), clock.now())

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from bellwire.engine.fairness import Unrouted
 from bellwire.errors import InvalidRequest
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import ResolvedTopic, parse_topic
+from bellwire.filters.topic import MAX_EVENT_LENGTH
 from bellwire.model.event import Event, Facts
 from bellwire.model.identity import ApiKey
 from bellwire.model.ids import AccountId, ExtensionId, Partition
@@ -42,21 +43,49 @@ class Rejection(msgspec.Struct, frozen=True):
     message: str
 
 
-class _Submission(msgspec.Struct, forbid_unknown_fields=True):
+def _said(description: str, **schema: Any) -> msgspec.Meta:
+    """What the API's description says of a field. It checks nothing: `Submissions` does, in words of its own."""
+    return msgspec.Meta(description=description, extra_json_schema=schema)
+
+
+class Submission(msgspec.Struct, forbid_unknown_fields=True):
     """One event as a producer writes it. The fields of an envelope that Bellwire fills in by itself may be there,
     so that a recorded notification can be published as it is."""
 
-    event: str
-    body: msgspec.Raw
-    uuid: str | None = None
-    timestamp: str | None = None
-    accountId: str | None = None  # noqa: N815 - the wire's name
-    audience: list[str] | None = None
-    subscriptionId: str | None = None  # noqa: N815 - the wire's name
-    ownerId: str | None = None  # noqa: N815 - the wire's name
+    event: Annotated[
+        str,
+        _said(
+            "A topic of any family, with concrete ids; its query, if any, is that of a filter",
+            maxLength=MAX_EVENT_LENGTH,
+        ),
+    ]
+    body: Annotated[msgspec.Raw, _said("As the family's body; see its webhook, or its event family", type="object")]
+    uuid: Annotated[
+        str | None,
+        _said(
+            "Becomes the notification's; an event whose uuid the account has had before is a duplicate. "
+            "Bellwire chooses one for an event without",
+            pattern=f"^{_UUID.pattern}$",
+        ),
+    ] = None
+    timestamp: Annotated[str | None, _said("When it happened, in ISO 8601; without offset it is UTC. Default: now")] = (
+        None
+    )
+    accountId: Annotated[  # noqa: N815 - the wire's name
+        str | None, _said("Needed where neither the topic nor the key's scope says it", pattern=f"^{_ID.pattern}$")
+    ] = None
+    audience: Annotated[
+        list[Annotated[str, _said("An extension id", pattern=f"^{_ID.pattern}$")]] | None,
+        _said(
+            "For families whose subscribers see only their own events: who may see it. Default: the whole account",
+            maxItems=_MAX_AUDIENCE,
+        ),
+    ] = None
+    subscriptionId: Annotated[str | None, _said("Passed over")] = None  # noqa: N815 - the wire's name
+    ownerId: Annotated[str | None, _said("Passed over")] = None  # noqa: N815 - the wire's name
 
 
-_decode_submission = msgspec.json.Decoder(_Submission).decode
+_decode_submission = msgspec.json.Decoder(Submission).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 

@@ -1,8 +1,8 @@
 """Structured log lines on standard error: JSON for machines, coloured text for people.
 
 A line is a dotted past-tense event name and fields (`subscription.suspended`, `subscription_id=…`); see style.md.
-Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form. A traceback never shows
-the frames' variables, which may hold passwords, tokens and bodies.
+Lines of libraries that use the standard `logging` (uvicorn, aiodns) are written in the same form. A traceback never
+shows the frames' variables, which may hold passwords, tokens and bodies.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from bellwire.api.app import OPENAPI_PATH
+from bellwire.api.openapi import OPENAPI_PATH
 from tests.integration.api.stage import APP, SECRET, Stage, basic, set_stage
 
 CHECKED = [
