@@ -11,7 +11,7 @@ import re
 import uuid as uuids
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -32,6 +32,8 @@ from bellwire.ports.event_log import Appended, EventLog
 _UUID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_AUDIENCE = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST_MS = 0
 _LATEST_MS = 253_402_300_799_999
 
@@ -173,11 +175,26 @@ def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
         family.body.__pydantic_validator__.validate_json(raw)
     except ValidationError as errors:
         first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(["body", *map(str, first["loc"])])
+        place = ".".join(["body", *_steps(first["loc"], raw)])
         more = errors.error_count() - 1
         rest = f" (and {more} more)" if more else ""
         return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
     return None
+
+
+def _steps(location: tuple[int | str, ...], raw: bytes) -> list[str]:
+    """A place in a body as its writer sees it: pydantic's also names the variants of a union that it went through."""
+    steps: list[str] = []
+    value: Any = msgspec.json.decode(raw) if location else None
+    for number, step in enumerate(location, 1):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        elif not isinstance(value, dict) or number < len(location):
+            continue
+        steps.append(str(step))  # or the last step, which leads to a field that is missing
+    return steps
 
 
 def _resolve(event: str, account: str | None) -> ResolvedTopic | Rejection:
@@ -203,10 +220,7 @@ def _parse_time(text: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        milliseconds = int(moment.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        return None
+    milliseconds = (moment - _EPOCH) // _MILLISECOND  # not by `timestamp()`: a float of the far future is not exact
     return milliseconds if _EARLIEST_MS <= milliseconds <= _LATEST_MS else None
 
 
