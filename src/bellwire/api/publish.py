@@ -142,7 +142,10 @@ class _Publishing:
                 events.append(judged)
             elif type(judged) is Rejection:
                 rejections.append((index, judged))
-        await self._publisher.publish(events, self.tally)
+        if events:
+            await self._publisher.publish(events, self.tally)
+        else:
+            await asyncio.sleep(0)  # a body of nothing but rejections must not keep the event loop
         for index, rejection in rejections:
             self.tally.reject(index, rejection)
 
