@@ -187,9 +187,8 @@ def _steps(location: tuple[int | str, ...], raw: bytes) -> list[str]:
     steps: list[str] = []
     value: Any = msgspec.json.decode(raw) if location else None
     for number, step in enumerate(location, 1):
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int):
+        is_field = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int)
+        if is_field:
             value = value[step]
         elif not isinstance(value, dict) or number < len(location):
             continue
