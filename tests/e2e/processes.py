@@ -90,6 +90,10 @@ class BellwireProcess:
         assert found is not None
         return found[0]
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def waited_for_a_processor(self) -> float:
         """Seconds that its main thread was ready to run, and other programs ran instead."""
         _running, waiting, _slices = Path(f"/proc/{self._process.pid}/schedstat").read_text().split()
