@@ -90,8 +90,9 @@ async def test_case_38_without_expires_in_it_is_seven_days(stage: Stage) -> None
 
 
 async def test_case_39_more_than_ten_years_is_clamped_and_less_than_a_second_refused(stage: Stage) -> None:
-    made = await stage.subscribe(PRESENCE, expiresIn=TEN_YEARS + 1)
-    assert TEN_YEARS - 1 <= made["expiresIn"] <= TEN_YEARS
+    for too_long in (TEN_YEARS + 100, 10**15):
+        made = await stage.subscribe(PRESENCE, expiresIn=too_long)
+        assert TEN_YEARS - 1 <= made["expiresIn"] <= TEN_YEARS
     for wrong in (0, -1, "3600", 1.5):
         assert_refused(await stage.create(PRESENCE, expiresIn=wrong), 400, "CMN-101", "expiresIn")
 
