@@ -104,6 +104,11 @@ class BellwireProcess:
         self._process.send_signal(kind)
         return self._process.wait(timeout)
 
+    def kill(self) -> None:
+        """End it without warning (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()
+
     def wait(self, timeout: float = 20) -> int:
         return self._process.wait(timeout)
 
