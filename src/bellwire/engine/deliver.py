@@ -41,6 +41,9 @@ from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.webhook_sender import Endpoint, WebhookSender
 
+LEAST_TIMER_SECONDS = 0.001
+"""uvloop's timers count in milliseconds, and a shorter one would fire at once, again and again."""
+
 _OUTCOMES = {
     Delivered: AttemptOutcome.DELIVERED,
     GiveUp: AttemptOutcome.GIVEN_UP,
@@ -537,7 +540,12 @@ class Deliveries:
                 return
             line.timer.cancel()
         line.wake_at = at
-        line.timer = asyncio.get_running_loop().call_later(at - now, self._pump, line)
+        line.timer = asyncio.get_running_loop().call_later(max(at - now, LEAST_TIMER_SECONDS), self._timer_ended, line)
+
+    def _timer_ended(self, line: _Line) -> None:
+        """By our clock it may be a little early; then nothing is due yet, and the timer is set again."""
+        line.timer = None
+        self._pump(line)
 
     async def _purge(self, subscription: SubscriptionId) -> None:
         await self.commit()
