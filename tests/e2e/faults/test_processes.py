@@ -76,6 +76,7 @@ async def test_kill_9_under_load_loses_nothing_and_doubles_only_what_was_on_its_
 
 
 async def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_delivered_once(tmp_path: Path) -> None:
+    """And before that a second process on the same data directory is refused, while the first goes on."""
     load, inbox = a_load(), Inbox()
     async with inbox.receiver:
         with bellwire_dev(tmp_path) as process:
@@ -83,34 +84,20 @@ async def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_del
             await server.subscribe(inbox.receiver.url)
             async with under(load, server):
                 await inbox.wait_for(400)
+                second = await asyncio.to_thread(
+                    bellwire, "dev", "--no-traffic", "--port", "0", "--data", str(tmp_path)
+                )
+                await inbox.wait_for(len(inbox.uuids) + 100)
                 exit_code = await asyncio.to_thread(process.stop, SIGTERM)
             everything = process.everything()
         with bellwire_dev(tmp_path) as process:
             await reached(process, tmp_path)
             await inbox.wait_for_all(load.acknowledged)
 
+    assert second.returncode == 2
+    assert str(tmp_path) in second.stderr
     assert exit_code == 0
     assert "Traceback" not in everything
     assert "error" not in everything.lower(), everything
-    inbox.assert_key_order()
-    assert inbox.repeated() == {}
-
-
-async def test_a_second_process_on_the_same_data_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    load, inbox = a_load(), Inbox()
-    async with inbox.receiver:
-        with bellwire_dev(tmp_path) as process:
-            server = await reached(process, tmp_path)
-            await server.subscribe(inbox.receiver.url)
-            async with under(load, server):
-                second = await asyncio.to_thread(
-                    bellwire, "dev", "--no-traffic", "--port", "0", "--data", str(tmp_path)
-                )
-                await inbox.wait_for(len(inbox.uuids) + 100)
-            await inbox.wait_for_all(load.acknowledged)
-
-    assert second.returncode == 2
-    assert "another" in second.stderr
-    assert str(tmp_path) in second.stderr
     inbox.assert_key_order()
     assert inbox.repeated() == {}
