@@ -93,7 +93,9 @@ def test_the_tour_works_as_it_is_told(tmp_path: Path) -> None:
 
 
 def test_the_tour_starts_with_what_make_run_starts() -> None:
-    planned = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    command = ["make", "--no-print-directory", "-n", "run"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of `make test`
+    planned = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=True)
 
     assert planned.stdout.rstrip().endswith("bellwire dev --port 8710")
 
