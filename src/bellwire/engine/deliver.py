@@ -549,7 +549,10 @@ class Deliveries:
 
     async def _purge(self, subscription: SubscriptionId) -> None:
         await self.commit()
-        await self._backlog.purge(subscription)
+        try:
+            await self._backlog.purge(subscription)
+        except Unavailable as problem:  # the next start finds the rows, and nobody whose they are
+            _log.warning("backlog.purge_failed", subscription_id=subscription, error=str(problem))
 
     # Commits
 
@@ -615,6 +618,7 @@ class Deliveries:
                 waiting -= line.lane.waiting_bytes
                 line.lane.spill()
                 self._pump(line)
+                self._dirty.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
