@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -55,6 +56,7 @@ def run_server(settings: Settings, *, dev: bool, beside: Beside) -> None:
     """
     import uvloop
 
+    os.umask(0o077)  # what the data directory holds is for this user alone, whatever the directory's own mode
     listening = listening_socket(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
