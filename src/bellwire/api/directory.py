@@ -177,9 +177,9 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
         request: Request,
         accountId: str,  # noqa: N803
         extension_number: Annotated[str | None, Query(alias="extensionNumber", max_length=8)] = None,
-        email: Annotated[list[str] | None, Query()] = None,
-        status: Annotated[list[ExtensionStatus] | None, Query()] = None,
-        type_: Annotated[list[str] | None, Query(alias="type")] = None,
+        email: Annotated[list[str], Query(default_factory=list)],
+        status: Annotated[list[ExtensionStatus], Query(default_factory=list)],
+        type_: Annotated[list[str], Query(default_factory=list, alias="type")],
         page: Page = 1,
         per_page: Annotated[PerPage, Query(alias="perPage")] = 100,
         caller: Caller = medium,
@@ -224,7 +224,7 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
         accountId: str,  # noqa: N803
         extensionId: str,  # noqa: N803
         status: Annotated[NumberStatus | None, Query()] = None,
-        usage_type: Annotated[list[str] | None, Query(alias="usageType")] = None,
+        usage_type: Annotated[list[str], Query(default_factory=list, alias="usageType")],
         page: Page = 1,
         per_page: Annotated[PerPage, Query(alias="perPage")] = 100,
         caller: Caller = light,
@@ -250,9 +250,9 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
     return router
 
 
-def _fits(wanted: Sequence[str] | None, value: str | None) -> bool:
+def _fits(wanted: Sequence[str], value: str | None) -> bool:
     """Whether a value is among those of a filter; no filter, or an empty one, takes all."""
-    return not wanted or not any(wanted) or value in wanted
+    return not any(wanted) or value in wanted
 
 
 def _account_uri(base: str, account: Account) -> str:
