@@ -10,7 +10,7 @@ PORT ?= 8710
 RUN_STAMP := $(VENV)/.bellwire-run
 TEST_STAMP := $(VENV)/.bellwire-test
 
-.PHONY: help run test unit check format bench lock clean
+.PHONY: help run test unit check format docs bench lock clean
 
 help:
 	@echo "make run     install into $(VENV) and start 'bellwire dev' on port $(PORT)"
@@ -18,6 +18,7 @@ help:
 	@echo "make unit    only the unit tests (seconds)"
 	@echo "make check   format, lint, types, import directions"
 	@echo "make format  put the sources into the house format"
+	@echo "make docs    write the reference pages of docs/ from the declarations"
 	@echo "make bench   measure against the budgets of design.md"
 	@echo "make lock    resolve requirements/*.txt anew"
 	@echo "make clean   remove $(VENV), caches and build products"
@@ -40,6 +41,10 @@ check: $(TEST_STAMP)
 format: $(TEST_STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(RUN_STAMP)
+	$(BIN)/bellwire families --markdown > docs/event-filters.md
+	$(BIN)/bellwire settings --markdown > docs/configuration.md
 
 bench: $(TEST_STAMP)
 	$(BIN)/python -m bench

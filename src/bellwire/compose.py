@@ -35,6 +35,7 @@ from bellwire.api.history import history_routes
 from bellwire.api.oauth import oauth_routes
 from bellwire.api.public_url import PublicUrl, TrustedProxies
 from bellwire.api.publish import PublishLimits, publish_route
+from bellwire.api.publish_document import publish_description
 from bellwire.api.rate_limits import RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
@@ -549,7 +550,9 @@ async def _compose(  # noqa: PLR0917 - called once
                 traces=engine.traces,
             )
         ],
+        plain_descriptions=[publish_description()],
         webhooks=family_webhooks(REGISTRY.families),
+        public_url=settings.public_url,
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
             body_limit_bytes=settings.max_request_bytes,

@@ -217,7 +217,7 @@ class Settings:
         False,
         dev_default=True,
         takes="true or false",
-        help="Deliver to loopback, private and link-local addresses, all of them; in `dev` only.",
+        help="Deliver to loopback and private addresses, all of them; in `dev` only.",
     )
     webhook_allowed_networks: tuple[Network, ...] = _setting(
         _list_of(_network),

@@ -90,6 +90,10 @@ class BellwireProcess:
         assert found is not None
         return found[0]
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def waited_for_a_processor(self) -> float:
         """Seconds that its main thread was ready to run, and other programs ran instead."""
         _running, waiting, _slices = Path(f"/proc/{self._process.pid}/schedstat").read_text().split()
@@ -99,6 +103,11 @@ class BellwireProcess:
         """Ask it to end; returns its exit code."""
         self._process.send_signal(kind)
         return self._process.wait(timeout)
+
+    def kill(self) -> None:
+        """End it without warning (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()
 
     def wait(self, timeout: float = 20) -> int:
         return self._process.wait(timeout)

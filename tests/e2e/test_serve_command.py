@@ -48,6 +48,7 @@ def test_it_serves_prints_its_first_admin_key_once_has_no_demo_credentials_and_s
             url = serve.url()
             assert httpx.get(f"{url}/bellwire/v1/ready", trust_env=False).status_code == 200
             assert run("env", "--data", str(data)).exit_code == 1
+            assert {path.name for path in (data, *data.iterdir()) if path.stat().st_mode & 0o077} == set()
             assert serve.stop(signal.SIGTERM) == 0
             keys.append(re.findall(r"bwa_\S+", serve.everything()))
             assert "Traceback" not in serve.everything()

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends
 from bellwire.api.admin_accounts import account_routes, device_routes, extension_routes, number_routes
 from bellwire.api.admin_applications import application_routes
 from bellwire.api.admin_credentials import jwt_routes, key_routes, login_routes
+from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import documented
 from bellwire.engine.provision import Provisioning, Scope
 from bellwire.model.identity import ApiKey, KeyKind
@@ -34,7 +35,12 @@ def admin_routes(*, provisioning: Provisioning, admin: Callable[..., Awaitable[A
     async def scope(key: ApiKey = Depends(admin)) -> Scope:
         return Scope.of(key)
 
-    router = APIRouter(prefix=PREFIX, tags=["Administration"], responses=documented(400, 401, 404, 503))
+    router = APIRouter(
+        prefix=PREFIX,
+        tags=["Administration"],
+        responses=documented(400, 401, 404, 503),
+        generate_unique_id_function=operation_ids("admin_{}".format),
+    )
     router.include_router(account_routes(provisioning.accounts, scope))
     router.include_router(extension_routes(provisioning.extensions, scope))
     router.include_router(number_routes(provisioning.numbers, scope))

@@ -18,6 +18,7 @@ from bellwire.api.admin_views import (
     ScopeOf,
     page_view,
 )
+from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import documented
 from bellwire.engine.provision import Scope
 from bellwire.engine.provision_commands import KeyChanges, LoginChanges, NewAdminKey, NewJwt, NewPublisherKey
@@ -70,7 +71,8 @@ def jwt_routes(jwts: Jwts, scope_of: ScopeOf) -> APIRouter:
 def key_routes(keys: Keys, kind: KeyKind, scope_of: ScopeOf) -> APIRouter:
     """Routes of publisher keys or of admin keys, which differ in what a new one may name."""
     router = APIRouter(
-        prefix=f"/{kind.value}-keys", generate_unique_id_function=lambda route: f"{route.name}_of_kind_{kind.value}"
+        prefix=f"/{kind.value}-keys",
+        generate_unique_id_function=operation_ids(lambda name: f"admin_{name.replace('_key', f'_{kind.value}_key')}"),
     )
 
     @router.get("")
@@ -80,14 +82,14 @@ def key_routes(keys: Keys, kind: KeyKind, scope_of: ScopeOf) -> APIRouter:
 
     if kind is KeyKind.PUBLISHER:
 
-        @router.post("", status_code=201)
+        @router.post("", status_code=201, operation_id="adminCreatePublisherKey")
         async def create_publisher_key(new: NewPublisherKey, scope: Scope = Depends(scope_of)) -> KeySecretView:
             """Make a key; it is shown this once. A key of one account makes keys for that account."""
             return KeySecretView.of(await keys.create(scope, new))
 
     else:
 
-        @router.post("", status_code=201)
+        @router.post("", status_code=201, operation_id="adminCreateAdminKey")
         async def create_admin_key(new: NewAdminKey, scope: Scope = Depends(scope_of)) -> KeySecretView:
             """Make a key; it is shown this once. A key of one account makes keys for that account."""
             return KeySecretView.of(await keys.create(scope, new))

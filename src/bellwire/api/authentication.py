@@ -31,7 +31,7 @@ _ACCESS_TOKEN = HTTPBearer(
 _ACCESS_TOKEN_IN_QUERY = APIKeyQuery(
     name="access_token", scheme_name="accessTokenInQuery", description="The same in the query.", auto_error=False
 )
-_PUBLISHER_KEY = HTTPBearer(scheme_name="publisherKey", description="A publisher key.", auto_error=False)
+PUBLISHER_KEY = HTTPBearer(scheme_name="publisherKey", description="A publisher key.", auto_error=False)
 _ADMIN_KEY = HTTPBearer(scheme_name="adminKey", description="An admin key.", auto_error=False)
 
 
@@ -89,7 +89,7 @@ class Authenticator:
             standing.require()
 
     async def publisher(
-        self, request: Request, _key: HTTPAuthorizationCredentials | None = Security(_PUBLISHER_KEY)
+        self, request: Request, _key: HTTPAuthorizationCredentials | None = Security(PUBLISHER_KEY)
     ) -> ApiKey:
         """A dependency: the publisher key of the request. Raises `Unauthenticated` when it is missing or not one."""
         return self._key_of(request, KeyKind.PUBLISHER)

@@ -54,7 +54,7 @@ class AccountInfo(AccountLink):
     setup_wizard_state: Literal["Completed"] = "Completed"
 
 
-class Contact(_Wire):
+class ExtensionContact(_Wire):
     first_name: str
     last_name: str
     name: str
@@ -81,7 +81,7 @@ class ExtensionSummary(_Wire):
     type: str
     status: str
     hidden: bool = False
-    contact: Contact
+    contact: ExtensionContact
     permissions: ExtensionPermissions
 
 
@@ -125,7 +125,7 @@ class NumberExtension(_Wire):
     extension_number: str
 
 
-class NumberInfo(_Wire):
+class PhoneNumberInfo(_Wire):
     """One phone number; `features` has `A2PSmsSender` where it may send High Volume SMS."""
 
     id: int | str
@@ -142,7 +142,7 @@ class NumberInfo(_Wire):
 
 class NumberList(_Wire):
     uri: str
-    records: list[NumberInfo]
+    records: list[PhoneNumberInfo]
     navigation: Navigation
     paging: Paging
 
@@ -177,9 +177,9 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
         request: Request,
         accountId: str,  # noqa: N803
         extension_number: Annotated[str | None, Query(alias="extensionNumber", max_length=8)] = None,
-        email: Annotated[list[str] | None, Query()] = None,
-        status: Annotated[list[ExtensionStatus] | None, Query()] = None,
-        type_: Annotated[list[str] | None, Query(alias="type")] = None,
+        email: Annotated[list[str], Query(default_factory=list)],
+        status: Annotated[list[ExtensionStatus], Query(default_factory=list)],
+        type_: Annotated[list[str], Query(default_factory=list, alias="type")],
         page: Page = 1,
         per_page: Annotated[PerPage, Query(alias="perPage")] = 100,
         caller: Caller = medium,
@@ -224,7 +224,7 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
         accountId: str,  # noqa: N803
         extensionId: str,  # noqa: N803
         status: Annotated[NumberStatus | None, Query()] = None,
-        usage_type: Annotated[list[str] | None, Query(alias="usageType")] = None,
+        usage_type: Annotated[list[str], Query(default_factory=list, alias="usageType")],
         page: Page = 1,
         per_page: Annotated[PerPage, Query(alias="perPage")] = 100,
         caller: Caller = light,
@@ -250,9 +250,9 @@ def directory_routes(*, directory: Directory, authenticator: Authenticator, publ
     return router
 
 
-def _fits(wanted: Sequence[str] | None, value: str | None) -> bool:
+def _fits(wanted: Sequence[str], value: str | None) -> bool:
     """Whether a value is among those of a filter; no filter, or an empty one, takes all."""
-    return not wanted or not any(wanted) or value in wanted
+    return not any(wanted) or value in wanted
 
 
 def _account_uri(base: str, account: Account) -> str:
@@ -272,7 +272,7 @@ def _summary(base: str, account: Account, extension: Extension) -> ExtensionSumm
         name=name,
         type=extension.type,
         status=extension.status,
-        contact=Contact(
+        contact=ExtensionContact(
             first_name=extension.first_name,
             last_name=extension.last_name,
             name=name,
@@ -285,7 +285,7 @@ def _summary(base: str, account: Account, extension: Extension) -> ExtensionSumm
     )
 
 
-def _number(base: str, account: Account, extension: Extension, number: PhoneNumber) -> NumberInfo:
+def _number(base: str, account: Account, extension: Extension, number: PhoneNumber) -> PhoneNumberInfo:
     owner = None
     if number.extension_id == extension.id:
         owner = NumberExtension(
@@ -293,7 +293,7 @@ def _number(base: str, account: Account, extension: Extension, number: PhoneNumb
             uri=_extension_uri(base, account, extension),
             extension_number=extension.extension_number,
         )
-    return NumberInfo(
+    return PhoneNumberInfo(
         id=int(number.id) if number.id.isdecimal() and number.id.isascii() else number.id,
         uri=f"{_account_uri(base, account)}/phone-number/{number.id}",
         phone_number=number.phone_number,

@@ -11,8 +11,10 @@ from itertools import groupby
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import Response
 from pydantic import BaseModel, Field, create_model
 
+from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import documented
 from bellwire.errors import NotFound
 from bellwire.families.declaration import EventFamily
@@ -79,11 +81,11 @@ def family_routes() -> APIRouter:
     }
 
     @router.get("/bellwire/v1/event-families", summary="All event families, their filters, parameters and bodies")
-    async def list_families() -> EventFamilies:
+    async def list_event_families() -> EventFamilies:
         return EventFamilies(records=list(records.values()))
 
     @router.get("/bellwire/v1/event-families/{name}", summary="One event family", responses=documented(404))
-    async def read_family(name: str) -> EventFamilyInfo:
+    async def read_event_family(name: str) -> EventFamilyInfo:
         if name not in records:
             raise NotFound("CMN-102", f"There is no event family {name[:100]!r}", parameter="name")
         return records[name]
@@ -110,24 +112,45 @@ class Envelope(BaseModel):
     """A notification's envelope (wire contract, 3.9)."""
 
     uuid: str = Field(description="The same at each attempt; handlers are idempotent on it")
-    event: str = Field(description="The event filter that matched, with concrete ids and the query as subscribed")
-    timestamp: str = Field(description="RFC 3339, UTC")
+    event: str = Field(
+        description="The event filter that matched, with the query as subscribed; `~` is replaced by the ids, "
+        "but for reminders"
+    )
+    timestamp: str = Field(description="UTC, with milliseconds", json_schema_extra={"format": "date-time"})
     subscriptionId: str  # noqa: N815 - the wire's name
     ownerId: str = Field(description="Extension that owns the subscription")  # noqa: N815 - the wire's name
 
 
+_SENT_HEADERS = {
+    "Verification-Token": "What the subscription gave as `verificationToken`",
+    "webhook-id": "With a signing secret (Standard Webhooks): the notification's `uuid`",
+    "webhook-timestamp": "With a signing secret: seconds since 1970",
+    "webhook-signature": "With a signing secret: `v1,` and the signature in base64",
+}
+
+
 def family_webhooks(families: Sequence[EventFamily]) -> APIRouter:
     """One webhook operation a family, for the OpenAPI document alone."""
-    webhooks = APIRouter()
+    webhooks = APIRouter(generate_unique_id_function=operation_ids())
     for family in families:
         webhooks.add_api_route(
             family.name,
             _received(_notification_model(family)),
+            name=f"receive_{family.name}",
             methods=["POST"],
             summary=family.title,
             description=f"{family.description}\n\nEvent filters: "
             + ", ".join(f"`{template.path}`" for template in family.templates),
             tags=["Notifications"],
+            response_class=Response,
+            response_description="Taken, as with any other 2xx; the body is ignored",
+            responses={"default": {"description": "Not taken: it is sent again later"}},
+            openapi_extra={
+                "parameters": [
+                    {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
+                    for name, text in _SENT_HEADERS.items()
+                ]
+            },
         )
     return webhooks
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from bellwire.api.authentication import Authenticator
 from bellwire.api.login_page import login_answer, refusal_answer, require_same_site
+from bellwire.api.oauth_document import (
+    AUTHORIZE_ANSWERS,
+    CLIENT,
+    FORM,
+    authorize_form,
+    authorize_query,
+    revoke_request,
+    token_request,
+)
 from bellwire.api.problems import OAuthErrorEnvelope, documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.engine.authorize import Authorization, LoginFailed, LoginPage
@@ -18,7 +25,6 @@ from bellwire.engine.authorize_sessions import GrantedTokens
 from bellwire.errors import InvalidRequest, UnsupportedMedia
 from bellwire.wire.oauth import parse_form
 
-_FORM = "application/x-www-form-urlencoded"
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -36,70 +42,6 @@ class TokenInfo(BaseModel):
     session_id: str
 
 
-_TOKEN_FIELDS = {
-    name: {"type": "string"}
-    for name in (
-        "grant_type",
-        "assertion",
-        "username",
-        "password",
-        "extension",
-        "code",
-        "redirect_uri",
-        "code_verifier",
-        "refresh_token",
-        "scope",
-        "endpoint_id",
-        "access_token_ttl",
-        "refresh_token_ttl",
-        "client_id",
-        "client_secret",
-    )
-}
-_AUTHORIZE_FIELDS = {
-    name: {"type": "string"}
-    for name in (
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "state",
-        "scope",
-        "display",
-        "prompt",
-        "ui_locales",
-        "code_challenge",
-        "code_challenge_method",
-        "nonce",
-        "login_hint",
-        "brand_id",
-    )
-}
-_LOGIN_FIELDS = {name: {"type": "string"} for name in ("login_state", "username", "extension", "password", "decision")}
-_AUTHORIZE_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The login page", "content": {"text/html": {"schema": {"type": "string"}}}},
-    302: {
-        "description": "Back to the application with a code or an error",
-        "headers": {"Location": {"schema": {"type": "string"}}},
-    },
-    400: {
-        "description": "Refused, and there is nowhere to redirect to; or the login did not succeed",
-        "model": OAuthErrorEnvelope,
-        "content": {"text/html": {"schema": {"type": "string"}}},
-    },
-}
-
-
-def _form_body(fields: dict[str, Any], *required: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "properties": fields}
-    if required:
-        schema["required"] = list(required)
-    return {"requestBody": {"required": bool(required), "content": {_FORM: {"schema": schema}}}}
-
-
-def _query(fields: dict[str, Any]) -> dict[str, Any]:
-    return {"parameters": [{"name": n, "in": "query", "required": False, "schema": s} for n, s in fields.items()]}
-
-
 def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, public_url: PublicUrl) -> APIRouter:
     """`/restapi/oauth/token`, `/revoke` and `/authorize`."""
     router = APIRouter(prefix="/restapi/oauth", tags=["OAuth"])
@@ -109,7 +51,8 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
         response_model=TokenInfo,
         response_model_exclude_none=True,
         responses=documented(400, model=OAuthErrorEnvelope) | documented(413, 415, 429, 503),
-        openapi_extra=_form_body(_TOKEN_FIELDS, "grant_type"),
+        dependencies=[Security(CLIENT)],
+        openapi_extra=token_request(),
     )
     async def get_token(request: Request) -> Response:
         """Grant tokens for a user, by any of the grants, or refresh them."""
@@ -123,8 +66,8 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
         responses={200: {"description": "The session is ended, or there was none"}}
         | documented(400, model=OAuthErrorEnvelope)
         | documented(413, 415, 429),
-        openapi_extra=_form_body({name: {"type": "string"} for name in ("token", "client_id", "client_secret")})
-        | _query({"token": {"type": "string"}}),
+        dependencies=[Security(CLIENT)],
+        openapi_extra=revoke_request(),
     )
     async def revoke_token(request: Request) -> Response:
         """End the session of an access or refresh token, with all its tokens."""
@@ -141,8 +84,8 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
     @router.get(
         "/authorize",
         response_class=Response,
-        responses=_AUTHORIZE_ANSWERS | documented(429),
-        openapi_extra=_query(_AUTHORIZE_FIELDS),
+        responses=AUTHORIZE_ANSWERS | documented(429),
+        openapi_extra=authorize_query(),
     )
     async def authorize(request: Request) -> Response:
         """Show the login page for an application."""
@@ -151,8 +94,8 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
     @router.post(
         "/authorize",
         response_class=Response,
-        responses=_AUTHORIZE_ANSWERS | documented(413, 415, 429, 503),
-        openapi_extra=_form_body(_AUTHORIZE_FIELDS | _LOGIN_FIELDS),
+        responses=AUTHORIZE_ANSWERS | documented(413, 415, 429, 503),
+        openapi_extra=authorize_form(),
     )
     async def authorize_by_form(request: Request) -> Response:
         """Show the login page for an application; or, with `login_state`, log in at it."""
@@ -192,8 +135,8 @@ async def _form(request: Request, *, may_be_empty: bool = False) -> bytes:
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()
-    if media != _FORM and (body or not may_be_empty):
-        raise UnsupportedMedia("CMN-104", f"The body's Content-Type has to be {_FORM}")
+    if media != FORM and (body or not may_be_empty):
+        raise UnsupportedMedia("CMN-104", f"The body's Content-Type has to be {FORM}")
     return body
 
 

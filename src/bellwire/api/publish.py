@@ -11,13 +11,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bellwire.api.problems import error_content
+from bellwire.api.problems import error_content, printable
 from bellwire.engine.publish import Origin, Publisher, Rejection, Submissions, Tally, repeatable_uuid
 from bellwire.errors import (
     BellwireError,
@@ -35,7 +36,7 @@ from bellwire.observe.traces import Traces
 
 PATH = "/bellwire/v1/events"
 
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.encode
 
@@ -58,6 +59,24 @@ class PublishLimits:
     def line_bytes(self) -> int:
         """One line: the event, and what stands around its body."""
         return self.event_bytes + (64 << 10)
+
+
+class RejectedEvent(msgspec.Struct):
+    """Why one of the events was not taken."""
+
+    index: Annotated[int, msgspec.Meta(description="Its place in the request, from 0")]
+    errorCode: str  # noqa: N815 - the wire's name
+    message: str
+
+
+class PublishSummary(msgspec.Struct):
+    """What became of the events. All that was accepted is durable."""
+
+    accepted: int
+    duplicates: Annotated[int, msgspec.Meta(description="Events whose uuid the account has had before")]
+    processed: Annotated[int, msgspec.Meta(description="Accepted, duplicates and rejected together")]
+    rejectedCount: int  # noqa: N815 - the wire's name
+    rejected: Annotated[list[RejectedEvent], msgspec.Meta(description="The first 100 of those that were rejected")]
 
 
 class _Lines:
@@ -139,7 +158,10 @@ class _Publishing:
                 events.append(judged)
             elif type(judged) is Rejection:
                 rejections.append((index, judged))
-        await self._publisher.publish(events, self.tally)
+        if events:
+            await self._publisher.publish(events, self.tally)
+        else:
+            await asyncio.sleep(0)  # a body of nothing but rejections must not keep the event loop
         for index, rejection in rejections:
             self.tally.reject(index, rejection)
         self._watch.group(begun, rejected=len(rejections))
@@ -224,7 +246,7 @@ def publish_route(
     async def taken(request: Request, origin: Origin) -> Response:
         key = await authenticate(request)
         idempotency = request.headers.get("idempotency-key")
-        if idempotency is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency):
+        if idempotency is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency):
             raise InvalidRequest("CMN-407", "Idempotency-Key must be 1 to 255 visible ASCII characters")
         publishing = _Publishing(
             submissions=submissions,
@@ -240,7 +262,9 @@ def publish_route(
             if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
                 await publishing.take_lines(request.stream())
             elif media == "application/json":
-                await publishing.take(_items(await _whole_body(request, limits.json_bytes)))
+                items = _items(await _whole_body(request, limits.json_bytes))
+                for start in range(0, len(items), limits.group):  # a long array does not hold the others up
+                    await publishing.take(items[start : start + limits.group])
             else:
                 raise UnsupportedMedia(
                     "CMN-104", f"Content-Type is {media}; send application/json or application/x-ndjson"
@@ -254,7 +278,7 @@ def publish_route(
             if not publishing.tally.processed:
                 raise refused from problem
             status, headers, content = error_content(refused)
-            return _answer(status, {**content, **_summary(publishing.tally)}, headers)
+            return _answer(status, content | msgspec.to_builtins(_summary(publishing.tally)), headers)
         publishing.end()
         return _answer(202, _summary(publishing.tally), {})
 
@@ -295,18 +319,17 @@ async def _whole_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _summary(tally: Tally) -> dict[str, object]:
-    return {
-        "accepted": tally.accepted,
-        "duplicates": tally.duplicates,
-        "processed": tally.processed,
-        "rejectedCount": tally.rejected_count,
-        "rejected": [
-            {"index": index, "errorCode": rejection.code, "message": rejection.message}
-            for index, rejection in tally.rejected
+def _summary(tally: Tally) -> PublishSummary:
+    return PublishSummary(
+        accepted=tally.accepted,
+        duplicates=tally.duplicates,
+        processed=tally.processed,
+        rejectedCount=tally.rejected_count,
+        rejected=[
+            RejectedEvent(index, rejection.code, printable(rejection.message)) for index, rejection in tally.rejected
         ],
-    }
+    )
 
 
-def _answer(status: int, content: dict[str, object], headers: dict[str, str]) -> Response:
+def _answer(status: int, content: object, headers: dict[str, str]) -> Response:
     return Response(_encode(content), status, headers, media_type="application/json; charset=UTF-8")

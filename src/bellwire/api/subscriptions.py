@@ -6,14 +6,16 @@ and in that neither knows the other's subscriptions.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Body, Depends, Request
+from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt
 
 from bellwire.api.authentication import Authenticator
 from bellwire.api.bodies import optional_json
+from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
@@ -27,8 +29,15 @@ from bellwire.ports.clock import Clock
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
 from bellwire.subscriptions.resource import COLLECTION_PATH, subscription_resource
+from bellwire.wire.webhook.address import MAX_ADDRESS_LENGTH
+from bellwire.wire.webhook.request import MAX_VERIFICATION_TOKEN_LENGTH
+from bellwire.wire.webhook.signature import MAX_SECRET_BYTES, MIN_SECRET_BYTES
 
 _CREATED = {SubscriptionApi.GENERAL: 200, SubscriptionApi.WEBINAR: 201}
+_EXAMPLE_FILTER = {
+    SubscriptionApi.GENERAL: "/restapi/v1.0/account/~/extension/~/presence?detailedTelephonyState=true",
+    SubscriptionApi.WEBINAR: "/webinar/configuration/v1/company/sessions",
+}
 _TAGS = {SubscriptionApi.GENERAL: "Subscriptions", SubscriptionApi.WEBINAR: "Webinar subscriptions"}
 
 FilterText = Annotated[str, Field(min_length=1, json_schema_extra={"maxLength": MAX_FILTER_LENGTH})]
@@ -41,25 +50,41 @@ _EXPIRES_IN = Field(
 )
 
 
+_VISIBLE_ASCII: dict[str, JsonValue] = {"pattern": "^[!-~]*$", "maxLength": MAX_VERIFICATION_TOKEN_LENGTH}
+
+
+def _require_address(schema: dict[str, Any]) -> None:
+    """It has a default only so that its absence is said in words of our own."""
+    schema["required"].append("address")
+    del schema["properties"]["address"]["default"]
+
+
 class DeliveryModeRequest(BaseModel):
     """How notifications are to be delivered. Other keys are ignored."""
 
+    model_config = ConfigDict(json_schema_extra=_require_address)
+
     transportType: str = Field(json_schema_extra={"enum": ["WebHook"]})  # noqa: N815 - the wire's name
-    address: str | None = Field(
-        default=None,
-        description="The URL that notifications are posted to; required.",
-        json_schema_extra={"format": "uri", "maxLength": 2048},
+    address: str = Field(
+        default="",
+        description="The URL that notifications are posted to.",
+        json_schema_extra={"format": "uri", "minLength": 1, "maxLength": MAX_ADDRESS_LENGTH},
     )
     verificationToken: str | None = Field(  # noqa: N815
-        default=None, description="Sent along with each notification as `Verification-Token`; never shown again."
+        default=None,
+        description="Sent along with each notification as `Verification-Token`; never shown again.",
+        json_schema_extra=_VISIBLE_ASCII,
     )
     validationToken: str | None = Field(  # noqa: N815
-        default=None, description="Another name of `verificationToken`, which wins where both are given."
+        default=None,
+        description="Another name of `verificationToken`, which wins where both are given.",
+        json_schema_extra=_VISIBLE_ASCII,
     )
     signingSecret: str | None = Field(  # noqa: N815
         default=None,
-        description="Bellwire's extension: notifications are signed with it (Standard Webhooks; `whsec_` and base64). "
-        "Never shown again.",
+        description="Bellwire's extension: notifications are signed with it (Standard Webhooks; `whsec_` and base64 of "
+        f"{MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes). Never shown again.",
+        json_schema_extra={"pattern": "^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"},
     )
 
 
@@ -148,7 +173,15 @@ def _routes_of(
     path = COLLECTION_PATH[api]
     light = Depends(authenticator.caller(RateGroup.LIGHT))
     medium = Depends(authenticator.caller(RateGroup.MEDIUM))
-    router = APIRouter(tags=[_TAGS[api]], responses=CALLED_WITH_TOKEN | documented(503))
+    router = APIRouter(
+        tags=[_TAGS[api]],
+        responses=CALLED_WITH_TOKEN | documented(503),
+        generate_unique_id_function=operation_ids(
+            lambda name: (
+                name if api is SubscriptionApi.GENERAL else name.replace("subscription", "webinar_subscription")
+            )
+        ),
+    )
 
     def answer(request: Request, subscription: Subscription, status: int = 200) -> JSONResponse:
         resource = subscription_resource(subscription, public_url.base(request), clock.now())
@@ -162,7 +195,9 @@ def _routes_of(
         responses=documented(413, 415),
         summary="Subscribe to events",
     )
-    async def create_subscription(request: Request, body: SubscriptionRequest, caller: Caller = medium) -> Response:
+    async def create_subscription(
+        request: Request, body: SubscriptionRequest = Body(openapi_examples=_example(api)), caller: Caller = medium
+    ) -> Response:
         """The address is asked first: it has to echo the `Validation-Token` header within 3 s, with status 200."""
         subscription = await subscriptions.create(caller, api, _webhook_request(body))
         return answer(request, subscription, _CREATED[api])
@@ -226,6 +261,11 @@ def _routes_of(
         return Response(status_code=204)
 
     return router
+
+
+def _example(api: SubscriptionApi) -> dict[str, Example]:
+    mode = {"transportType": "WebHook", "address": "https://example.com/hook"}
+    return {"webhook": {"value": {"eventFilters": [_EXAMPLE_FILTER[api]], "deliveryMode": mode, "expiresIn": 86400}}}
 
 
 def _webhook_request(body: SubscriptionRequest) -> WebhookRequest:

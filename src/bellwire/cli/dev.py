@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from bellwire.compose import Server
+    from bellwire.engine.seed import DemoCredentials
     from bellwire.model.attempt import Attempt
     from bellwire.model.event import Event
     from bellwire.settings import Settings
@@ -59,7 +60,7 @@ def dev(
     @asynccontextmanager
     async def with_traffic(server: Server, running: Settings) -> AsyncIterator[None]:
         url = local_url(running.host, running.port)
-        typer.echo(_what_runs(url, running, server.notes, traffic=traffic))
+        typer.echo(_what_runs(url, running, server.notes, server.demo, traffic=traffic))
         sample = Sample(typer.echo)
 
         def show(attempt: Attempt, event: Event | None) -> None:
@@ -82,7 +83,9 @@ def dev(
     run_server(settings, dev=True, beside=with_traffic)
 
 
-def _what_runs(url: str, settings: Settings, notes: Sequence[str], *, traffic: bool) -> str:
+def _what_runs(
+    url: str, settings: Settings, notes: Sequence[str], demo: DemoCredentials | None, *, traffic: bool
+) -> str:
     env = f"{_own_name()} env"
     if settings.data_dir != DEV_DIRECTORY:
         env += f" --data {shlex.quote(str(settings.data_dir))}"
@@ -95,10 +98,23 @@ def _what_runs(url: str, settings: Settings, notes: Sequence[str], *, traffic: b
         "health": f"{url}/bellwire/v1/health",
         "data": str(settings.data_dir),
         "credentials": f"{env} > .env",
+        **_sign_in(demo),
         "traffic": "demo events to a built-in receiver, a line for each" if traffic else "none (--no-traffic)",
     }
     lines = [f"  {name:<12} {value}" for name, value in shown.items()]
     return "\n".join(["Bellwire runs, for development. Ctrl-C stops.", *lines, *(f"  {note}" for note in notes), ""])
+
+
+def _sign_in(demo: DemoCredentials | None) -> dict[str, str]:
+    """What the login page asks for, which is not in `bellwire env`."""
+    if demo is None:
+        return {}
+    first, *others = demo.users
+    return {
+        "sign in": f"{first.user_name} (or {len(others)} others, extensions {others[0].extension_number} to "
+        f"{others[-1].extension_number}), password {demo.password}",
+        "PKCE client": f"{demo.public_client_id}, redirect URI {demo.redirect_uri}",
+    }
 
 
 def _own_name() -> str:

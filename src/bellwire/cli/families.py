@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def families(
     name: Annotated[str | None, typer.Argument(help="Only this family, in full.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with body schemas and samples.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As the page of the documentation.")] = False,
 ) -> None:
     """List the event families, or show one with its filters, parameters and a sample."""
     from bellwire.filters import reference
@@ -32,6 +33,11 @@ def families(
         templates = [template for template in templates if template.family == name]
     if as_json:
         typer.echo(json.dumps([template.as_json() for template in templates], indent=2))
+        return
+    if as_markdown:
+        from bellwire.cli.reference_pages import event_filter_page
+
+        typer.echo("\n".join(event_filter_page(templates)))
         return
     for line in _listed(templates) if name is None else _shown(templates):
         typer.echo(line)

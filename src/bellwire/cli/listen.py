@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,10 @@ async def _receive(receiver: WebhookReceiver, count: int | None, *, quiet: bool)
     try:
         await receiver.start()
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandFailed(
+                f"port {receiver.port} is in use by another program; `--port 0` takes a free one"
+            ) from None
         raise CommandFailed(f"can't listen on port {receiver.port}: {error.strerror}") from None
     complain(f"listening on {receiver.url} (Ctrl-C stops)") if quiet else typer.echo(
         f"Listening on {receiver.url}\nUse it as deliveryMode.address; Ctrl-C stops.\n"

@@ -85,6 +85,10 @@ class Remote:
         """Make a request, whatever it is answered. Raises CommandFailed when there is no answer."""
         try:
             return self._client.request(method, path, **arguments)
+        except httpx.UnsupportedProtocol:
+            raise CommandFailed(
+                f"{self._server} is not a server's URL: it has to begin with http://", EXIT_USAGE
+            ) from None
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise CommandFailed(f"no answer from {self._server}: {reason}") from None

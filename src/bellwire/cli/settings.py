@@ -8,13 +8,21 @@ from typing import Annotated
 import typer
 
 
-def settings(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As the page of the documentation.")] = False,
+) -> None:
     """List the settings: key in the TOML file, name in the environment, values, default.
 
     The environment wins over the file, which `--config` or BELLWIRE_CONFIG names.
     """
     from bellwire.settings import ENVIRONMENT_PREFIX, declarations, shown
 
+    if as_markdown:
+        from bellwire.cli.reference_pages import configuration_page
+
+        typer.echo(configuration_page(), nl=False)
+        return
     listed = [
         {
             "key": key,

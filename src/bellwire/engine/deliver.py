@@ -40,6 +40,9 @@ from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.webhook_sender import Endpoint, WebhookSender
 
+LEAST_TIMER_SECONDS = 0.001
+"""uvloop's timers count in milliseconds, and a shorter one would fire at once, again and again."""
+
 _OUTCOMES = {
     Delivered: AttemptOutcome.DELIVERED,
     GiveUp: AttemptOutcome.GIVEN_UP,
@@ -662,7 +665,12 @@ class Deliveries:
                 return
             line.timer.cancel()
         line.wake_at = at
-        line.timer = asyncio.get_running_loop().call_later(at - now, self._pump, line)
+        line.timer = asyncio.get_running_loop().call_later(max(at - now, LEAST_TIMER_SECONDS), self._timer_ended, line)
+
+    def _timer_ended(self, line: _Line) -> None:
+        """By our clock it may be a little early; then nothing is due yet, and the timer is set again."""
+        line.timer = None
+        self._pump(line)
 
     async def _purge(self, subscription: SubscriptionId) -> None:
         """Drop all rows of a subscription that is no more, those of the commit being gathered included."""
@@ -739,6 +747,7 @@ class Deliveries:
                 waiting -= line.lane.waiting_bytes
                 line.lane.spill()
                 self._pump(line)
+                self._dirty.set()
 
     async def expire(
         self, subscription: SubscriptionId, up_to: Position, most_rows: int, detail: str

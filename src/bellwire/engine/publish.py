@@ -11,9 +11,9 @@ import re
 import uuid as uuids
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from bellwire.engine.fairness import Unrouted
 from bellwire.errors import InvalidRequest
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import ResolvedTopic, parse_topic
+from bellwire.filters.topic import MAX_EVENT_LENGTH
 from bellwire.model.event import Event, Facts
 from bellwire.model.identity import ApiKey
 from bellwire.model.ids import AccountId, ExtensionId, Partition
@@ -31,6 +32,8 @@ from bellwire.ports.event_log import Appended, EventLog
 _UUID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_AUDIENCE = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST_MS = 0
 _LATEST_MS = 253_402_300_799_999
 
@@ -52,21 +55,49 @@ class Origin(msgspec.Struct, frozen=True):
 NO_ORIGIN = Origin()
 
 
-class _Submission(msgspec.Struct, forbid_unknown_fields=True):
+def _said(description: str, **schema: Any) -> msgspec.Meta:
+    """What the API's description says of a field. It checks nothing: `Submissions` does, in words of its own."""
+    return msgspec.Meta(description=description, extra_json_schema=schema)
+
+
+class Submission(msgspec.Struct, forbid_unknown_fields=True):
     """One event as a producer writes it. The fields of an envelope that Bellwire fills in by itself may be there,
     so that a recorded notification can be published as it is."""
 
-    event: str
-    body: msgspec.Raw
-    uuid: str | None = None
-    timestamp: str | None = None
-    accountId: str | None = None  # noqa: N815 - the wire's name
-    audience: list[str] | None = None
-    subscriptionId: str | None = None  # noqa: N815 - the wire's name
-    ownerId: str | None = None  # noqa: N815 - the wire's name
+    event: Annotated[
+        str,
+        _said(
+            "A topic of any family, with concrete ids; its query, if any, is that of a filter",
+            maxLength=MAX_EVENT_LENGTH,
+        ),
+    ]
+    body: Annotated[msgspec.Raw, _said("As the family's body; see its webhook, or its event family", type="object")]
+    uuid: Annotated[
+        str | None,
+        _said(
+            "Becomes the notification's; an event whose uuid the account has had before is a duplicate. "
+            "Bellwire chooses one for an event without",
+            pattern=f"^{_UUID.pattern}$",
+        ),
+    ] = None
+    timestamp: Annotated[str | None, _said("When it happened, in ISO 8601; without offset it is UTC. Default: now")] = (
+        None
+    )
+    accountId: Annotated[  # noqa: N815 - the wire's name
+        str | None, _said("Needed where neither the topic nor the key's scope says it", pattern=f"^{_ID.pattern}$")
+    ] = None
+    audience: Annotated[
+        list[Annotated[str, _said("An extension id", pattern=f"^{_ID.pattern}$")]] | None,
+        _said(
+            "For families whose subscribers see only their own events: who may see it. Default: the whole account",
+            maxItems=_MAX_AUDIENCE,
+        ),
+    ] = None
+    subscriptionId: Annotated[str | None, _said("Passed over")] = None  # noqa: N815 - the wire's name
+    ownerId: Annotated[str | None, _said("Passed over")] = None  # noqa: N815 - the wire's name
 
 
-_decode_submission = msgspec.json.Decoder(_Submission).decode
+_decode_submission = msgspec.json.Decoder(Submission).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -162,11 +193,25 @@ def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
         family.body.__pydantic_validator__.validate_json(raw)
     except ValidationError as errors:
         first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(["body", *map(str, first["loc"])])
+        place = ".".join(["body", *_steps(first["loc"], raw)])
         more = errors.error_count() - 1
         rest = f" (and {more} more)" if more else ""
         return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
     return None
+
+
+def _steps(location: tuple[int | str, ...], raw: bytes) -> list[str]:
+    """A place in a body as its writer sees it: pydantic's also names the variants of a union that it went through."""
+    steps: list[str] = []
+    value: Any = msgspec.json.decode(raw) if location else None
+    for number, step in enumerate(location, 1):
+        is_field = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int)
+        if is_field:
+            value = value[step]
+        elif not isinstance(value, dict) or number < len(location):
+            continue
+        steps.append(str(step))  # or the last step, which leads to a field that is missing
+    return steps
 
 
 def _resolve(event: str, account: str | None) -> ResolvedTopic | Rejection:
@@ -192,10 +237,7 @@ def _parse_time(text: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        milliseconds = int(moment.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        return None
+    milliseconds = (moment - _EPOCH) // _MILLISECOND  # not by `timestamp()`: a float of the far future is not exact
     return milliseconds if _EARLIEST_MS <= milliseconds <= _LATEST_MS else None
 
 

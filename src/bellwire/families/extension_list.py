@@ -41,7 +41,7 @@ class ExtensionChange(Body):
         return self
 
 
-class ExtensionChanges(Body):
+class SeveralExtensions(Body):
     extensions: Annotated[list[ExtensionChange], Field(min_length=1)]
 
 
@@ -53,7 +53,7 @@ class ExtensionListBody(EitherBody):
     """One extension, or several in `extensions` as an older sample has it."""
 
     root: Annotated[
-        Annotated[ExtensionChange, Tag("one")] | Annotated[ExtensionChanges, Tag("several")],
+        Annotated[ExtensionChange, Tag("one")] | Annotated[SeveralExtensions, Tag("several")],
         Discriminator(_shape),
     ]
 

@@ -26,7 +26,7 @@ DndStatus = Literal[
 ]
 
 
-class SipData(Body):
+class PresenceSipData(Body):
     call_id: str = ABSENT
     to_tag: str = ABSENT
     from_tag: str = ABSENT
@@ -70,7 +70,7 @@ class ActiveCall(Body):
     to_name: str = ABSENT
     start_time: Timestamp = ABSENT
     telephony_status: TelephonyStatus = ABSENT
-    sip_data: SipData = Field(ABSENT, description="Only sent where the filter asks for sipData.")
+    sip_data: PresenceSipData = Field(ABSENT, description="Only sent where the filter asks for sipData.")
     session_id: str = ABSENT
     telephony_session_id: str = ABSENT
     on_behalf_of: str = ABSENT

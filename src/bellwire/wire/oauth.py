@@ -40,6 +40,11 @@ _MAX_LENGTH = {
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{1,128}")
 
 
+def max_length(name: str) -> int:
+    """Characters that a parameter may have."""
+    return _MAX_LENGTH.get(name, _DEFAULT_MAX_LENGTH)
+
+
 def parse_form(encoded: bytes) -> dict[str, str]:
     """Read an `application/x-www-form-urlencoded` body or query; empty values count as absent (contract, 1.6).
 
@@ -56,7 +61,7 @@ def parse_form(encoded: bytes) -> dict[str, str]:
     for name, value in pairs:
         if name in seen:
             raise OAuthRefused("invalid_request", "OAU-111", f"Parameter [{name[:64]}] is given more than once")
-        limit = _MAX_LENGTH.get(name, _DEFAULT_MAX_LENGTH)
+        limit = max_length(name)
         if len(value) > limit:
             raise OAuthRefused(
                 "invalid_request", "CMN-101", f"Parameter [{name[:64]}] is longer than {limit} characters"

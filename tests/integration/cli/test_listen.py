@@ -43,4 +43,4 @@ def test_a_port_that_is_taken_is_one_plain_line() -> None:
         finished = run("listen", "--port", str(port))
 
     assert finished.exit_code == 1
-    assert finished.err.startswith(f"bellwire: can't listen on port {port}: ")
+    assert finished.err == f"bellwire: port {port} is in use by another program; `--port 0` takes a free one\n"

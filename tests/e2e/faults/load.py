@@ -1,0 +1,145 @@
+"""Load for fault tests: producers that number what they publish, so that it shows what was lost, doubled or swapped.
+
+A producer has one ordering key, and publishes its events one after the other. Where an answer never came, it publishes
+the same events again, with the same uuids, before it goes on: as a careful producer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
+
+FILTER = "/restapi/v1.0/account/~/a2p-sms/messages"
+
+
+@dataclass
+class Server:
+    """Where a process is reached, and what its demo account's credentials are."""
+
+    url: str
+    demo: dict[str, str]
+
+    def http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=10)
+
+    async def bearer(self, http: httpx.AsyncClient) -> dict[str, str]:
+        token = await http.post(
+            "/restapi/oauth/token",
+            data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self.demo["RC_USER_JWT"]},
+            auth=(self.demo["RC_APP_CLIENT_ID"], self.demo["RC_APP_CLIENT_SECRET"]),
+        )
+        return {"Authorization": f"Bearer {token.json()['access_token']}"}
+
+    async def subscribe(self, address: str) -> None:
+        async with self.http() as http:
+            answer = await http.post(
+                "/restapi/v1.0/subscription",
+                json={"eventFilters": [FILTER], "deliveryMode": {"transportType": "WebHook", "address": address}},
+                headers=await self.bearer(http),
+            )
+            assert answer.status_code == 200, answer.text
+
+
+@dataclass
+class Producer:
+    """Publishes batches of consecutive numbers until the server is gone."""
+
+    name: str
+    batch: int = 5
+    acknowledged: list[str] = field(default_factory=list)
+
+    async def run(self, server: Server, stopping: asyncio.Event) -> None:
+        """Until told to stop, or the connection breaks."""
+        async with server.http() as http:
+            while not stopping.is_set():
+                try:
+                    answer = await self._publish(server, http)
+                except httpx.TransportError:
+                    return
+                if answer.status_code in {429, 503}:
+                    return
+                assert answer.status_code == 202, answer.text
+                assert answer.json()["rejectedCount"] == 0, answer.text
+                first = len(self.acknowledged)
+                self.acknowledged += [f"{self.name}-{first + n}" for n in range(self.batch)]
+
+    async def _publish(self, server: Server, http: httpx.AsyncClient) -> httpx.Response:
+        first = len(self.acknowledged)
+        return await http.post(
+            "/bellwire/v1/events",
+            json=[self._event(server, first + n) for n in range(self.batch)],
+            headers={"Authorization": f"Bearer {server.demo['BELLWIRE_PUBLISHER_KEY']}"},
+        )
+
+    def _event(self, server: Server, number: int) -> dict[str, Any]:
+        return {
+            "event": f"/restapi/v1.0/account/{server.demo['BELLWIRE_ACCOUNT_ID']}/a2p-sms/messages",
+            "uuid": f"{self.name}-{number}",
+            "body": {
+                "id": self.name,  # the ordering key
+                "from": "+16505550180",
+                "to": ["+14842910071"],
+                "direction": "Outbound",
+                "messageStatus": "Delivered",
+            },
+        }
+
+
+@dataclass
+class Load:
+    """Several producers at once."""
+
+    producers: list[Producer]
+
+    @property
+    def acknowledged(self) -> list[str]:
+        return [uuid for producer in self.producers for uuid in producer.acknowledged]
+
+    async def run(self, server: Server, stopping: asyncio.Event) -> None:
+        await asyncio.gather(*(producer.run(server, stopping) for producer in self.producers))
+
+
+class Inbox:
+    """What an endpoint received, in order, with the times."""
+
+    def __init__(self) -> None:
+        self.uuids: list[str] = []
+        self.times: list[float] = []
+        self.seen: set[str] = set()
+        self.receiver = WebhookReceiver(keep=False, on_notification=self._note)
+
+    def _note(self, request: ReceivedRequest) -> None:
+        uuid = request.json()["uuid"]
+        self.uuids.append(uuid)
+        self.times.append(request.received_at)
+        self.seen.add(uuid)
+
+    async def wait_for(self, number: int) -> None:
+        await self.receiver.wait_until(lambda: len(self.uuids) >= number, 20, f"{number} notifications")
+
+    async def wait_for_all(self, uuids: Sequence[str]) -> None:
+        wanted = set(uuids)
+        await self.receiver.wait_until(lambda: wanted <= self.seen, 20, f"{len(wanted)} events")
+
+    def repeated(self) -> dict[str, list[float]]:
+        """Events that came more than once, each with the times that it came at."""
+        doubled: dict[str, list[float]] = {uuid: [] for uuid, count in Counter(self.uuids).items() if count > 1}
+        for uuid, at in zip(self.uuids, self.times, strict=True):
+            if uuid in doubled:
+                doubled[uuid].append(at)
+        return doubled
+
+    def assert_key_order(self) -> None:
+        """Of each producer, the events came in the order of their numbers, each first coming counted."""
+        last: dict[str, int] = {}
+        for uuid in dict.fromkeys(self.uuids):
+            name, _, number = uuid.rpartition("-")
+            assert int(number) > last.get(name, -1), f"{uuid} came after {name}-{last[name]}"
+            last[name] = int(number)

@@ -1,0 +1,146 @@
+"""What the documentation says, compared with the code: generated pages, numbers, links, completeness."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from bellwire.api.publish import IDEMPOTENCY_KEY, PublishLimits
+from bellwire.api.rate_limits import PENALTY_SECONDS, RateGroup
+from bellwire.delivery.lane import LaneLimits
+from bellwire.delivery.schedule import RetryPolicy
+from bellwire.engine import publish
+from bellwire.engine.authorize_codes import CODE_LIFETIME
+from bellwire.engine.authorize_passwords import Passwords
+from bellwire.engine.authorize_sessions import MAX_PARALLEL_SESSIONS
+from bellwire.engine.fairness import Unrouted
+from bellwire.engine.seed import GENEROUS_FACTOR
+from bellwire.families import REGISTRY
+from bellwire.filters.event_filter import MAX_FILTER_LENGTH
+from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
+from bellwire.filters.topic import MAX_EVENT_LENGTH
+from bellwire.settings import Settings, declarations
+from bellwire.storage.embedded.limits import EngineLimits
+from bellwire.subscriptions.lifetime import DEFAULT_SECONDS, MAX_SECONDS
+from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
+from bellwire.transports.limits import SenderLimits
+from bellwire.wire.oauth import DEFAULT_ACCESS_TTL_SECONDS, DEFAULT_REFRESH_TTL_SECONDS
+from bellwire.wire.webhook import handshake
+from bellwire.wire.webhook.address import MAX_ADDRESS_LENGTH
+from bellwire.wire.webhook.request import MAX_VERIFICATION_TOKEN_LENGTH
+from bellwire.wire.webhook.signature import MAX_SECRET_BYTES, MIN_SECRET_BYTES
+from tests.command_line import run
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+
+DEFAULTS = Settings()
+SENDER = SenderLimits()
+
+
+def default_of(function: object, parameter: str) -> object:
+    assert callable(function)
+    return inspect.signature(function).parameters[parameter].default
+
+
+def longest(pattern: re.Pattern[str]) -> str:
+    """How often the last part of a pattern may be repeated."""
+    return pattern.pattern.rstrip("}").rpartition(",")[2]
+
+
+LIMITS = {
+    "subscriptions of one user with one application, at each of the two endpoints": f"{MAX_SUBSCRIPTIONS}",
+    "event filters of one subscription": f"{MAX_FILTERS}",
+    "characters of an event filter": f"{MAX_FILTER_LENGTH}",
+    "values of one parameter in a filter": f"{MAX_VALUES}",
+    "combinations of values in a filter": f"{MAX_COMBINATIONS}",
+    "lifetime of a subscription, by default": f"{DEFAULT_SECONDS} s",
+    "lifetime of a subscription, at most; more is cut to it": f"{MAX_SECONDS} s",
+    "characters of a webhook address": f"{MAX_ADDRESS_LENGTH}",
+    "characters of a verification token": f"{MAX_VERIFICATION_TOKEN_LENGTH}",
+    "bytes of a signing secret": f"{MIN_SECRET_BYTES} to {MAX_SECRET_BYTES}",
+    "one event's body": f"{DEFAULTS.max_event_bytes} bytes",
+    "one JSON request": f"{PublishLimits().json_bytes} bytes",
+    "one NDJSON request": f"{DEFAULTS.max_publish_bytes} bytes",
+    "rejections that are listed": f"{default_of(publish.Tally.reject, 'listed')}",
+    "characters of an event's `uuid`": longest(publish._UUID),
+    "characters of `event`": f"{MAX_EVENT_LENGTH}",
+    "extensions in `audience`": f"{publish._MAX_AUDIENCE}",
+    "characters of `Idempotency-Key`": longest(IDEMPOTENCY_KEY),
+    "events that wait for the disk before 429": f"{EngineLimits().waiting_events}",
+    "events of one account that wait to be matched before its publishers are slowed down": (
+        f"{default_of(Unrouted, 'limit')}"
+    ),
+    "free disk space below which publishing answers 503": f"{DEFAULTS.min_free_mib} MiB",
+    "answer to a notification": f"{SENDER.answer_timeout:g} s",
+    "body and headers of that answer": f"{SENDER.max_answer_bytes} bytes",
+    "answer to the handshake": f"{handshake.TIMEOUT_SECONDS:g} s",
+    "body and headers of that answer to the handshake": f"{handshake.MAX_ANSWER_BYTES} bytes",
+    "notifications of one subscription under way": f"{DEFAULTS.webhook_parallel_per_subscription}",
+    "notifications of one subscription that wait in memory": f"{LaneLimits().waiting}",
+    "connections to one host": f"{DEFAULTS.webhook_connections_per_host}",
+    "connections in all": f"{DEFAULTS.webhook_connections}",
+    "longest pause between two tries": f"{RetryPolicy().longest_pause:g} s",
+    "4xx answers after which a notification is given up": f"{RetryPolicy().give_up_after}",
+    "penalty after a request over the limit": f"{PENALTY_SECONDS} s",
+    "body of a request other than publishing": f"{DEFAULTS.max_request_bytes} bytes",
+    "connections from clients": f"{DEFAULTS.max_connections}",
+    "life of an access token, at most": f"{DEFAULT_ACCESS_TTL_SECONDS} s",
+    "life of a refresh token, at most": f"{DEFAULT_REFRESH_TTL_SECONDS} s",
+    "life of an authorization code": f"{CODE_LIFETIME.total_seconds():g} s",
+    "sessions of one user with one application": f"{MAX_PARALLEL_SESSIONS}",
+    "wrong passwords before a login is locked": f"{default_of(Passwords, 'max_failed_attempts')}",
+} | {
+    f"requests of one user and application a minute, group {group.label}": f"{group.per_minute}"
+    for group in (RateGroup.LIGHT, RateGroup.MEDIUM, RateGroup.HEAVY, RateGroup.AUTH)
+}
+"""Each row of docs/limits.md with its number as the code has it."""
+
+
+@pytest.mark.parametrize(
+    ("page", "command"), [("event-filters.md", "families"), ("configuration.md", "settings")], ids=str
+)
+def test_generated_pages_are_up_to_date(page: str, command: str) -> None:
+    assert (DOCS / page).read_text() == run(command, "--markdown").out, "run `make docs`"
+
+
+def test_every_limit_is_as_the_code_has_it() -> None:
+    rows = [line.split("|")[1:4] for line in (DOCS / "limits.md").read_text().splitlines() if line.startswith("| ")]
+    documented = {what.strip(): limit.strip() for what, limit, _ in rows if limit.strip() not in {"limit", "---"}}
+
+    assert documented == LIMITS
+    assert f"the demo application's is {GENEROUS_FACTOR:g}." in (DOCS / "limits.md").read_text()
+
+
+def test_settings_named_in_the_pages_exist() -> None:
+    text = (DOCS / "limits.md").read_text() + (DOCS / "operation.md").read_text() + (ROOT / "README.md").read_text()
+    prefixes = ("max_", "min_", "webhook_", "blacklist_", "retention_", "trusted_", "public_", "data_", "shutdown_")
+    named = {name for name in re.findall(r"`?\b([a-z]+(?:_[a-z]+)+)\b`?", text) if name.startswith(prefixes)}
+
+    assert named <= declarations().keys()
+    assert len(named) > 8
+
+
+def test_the_readme_names_every_event_family_once() -> None:
+    table = (ROOT / "README.md").read_text().partition("| area | event families |")[2].partition("\n\n")[0]
+
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(family.name for family in REGISTRY.families)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if "://" not in target:
+            path, _, anchor = target.partition("#")
+            file = page.parent / path if path else page
+            assert file.is_file(), target
+            assert not anchor or f'<a id="{anchor}"></a>' in file.read_text(), target
+
+
+def test_the_readme_says_that_bellwire_is_not_affiliated_with_ringcentral() -> None:
+    assert "Bellwire is not affiliated with RingCentral" in (ROOT / "README.md").read_text()
