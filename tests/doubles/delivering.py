@@ -92,6 +92,7 @@ class PlainDestination:
 
     id: SubscriptionId
     host: str
+    is_held: bool = False
 
     @property
     def address(self) -> str:
@@ -183,7 +184,7 @@ class Stage:
 
     @property
     def rows(self) -> int:
-        return len(self.engine.backlog._rows)
+        return len(self.engine.backlog.rows)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:

@@ -23,6 +23,8 @@ from bellwire.engine.publish import Publisher, Submissions
 from bellwire.model.event import Event
 from bellwire.model.identity import ApiKey, KeyKind
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START
+from bellwire.observe.metrics import Metrics
+from bellwire.observe.publishing import PublishWatch
 from bellwire.storage.memory import MemoryEngine
 from tests.doubles.stepped_clock import SteppedClock
 
@@ -81,6 +83,7 @@ class Endpoint:
                 submissions=Submissions(clock=SteppedClock(), max_event_bytes=self.limits.event_bytes),
                 publisher=Publisher(log=self.engine.event_log, partition=EMBEDDED_PARTITION, unrouted=self.unrouted),
                 limits=self.limits,
+                watch=PublishWatch(Metrics(), SteppedClock(), {}, debug=False),
             )
         )
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bellwire.example.com")

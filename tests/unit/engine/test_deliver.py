@@ -297,7 +297,7 @@ class TestHoldAndClose:
         await stage.publish("s")
         assert len(stage.sender.sent) == begun
         assert stage.deliveries.figures()["lanes"] == 0
-        assert stage.deliveries._gates == {}
+        assert stage.deliveries._places._origins == {}
 
     async def test_a_disk_that_cannot_drop_the_rest_now_is_no_reason_to_end(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -412,4 +412,4 @@ class TestTheNextProcess:
         await stage.start("s")
         await until(lambda: stage.rows <= 1)
 
-        assert all(name[0] == "s" for name in stage.engine.backlog._rows)
+        assert all(name[0] == "s" for name in stage.engine.backlog.rows)

@@ -55,6 +55,7 @@ class Somewhere:
     id = SubscriptionId("s")
     endpoint = Endpoint("https", "example.com", 443, "/")
     address = "https://example.com/"
+    is_held = False
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         return event.uuid, b"", event.body
