@@ -187,6 +187,7 @@ class HistoryContract:
         await engine.event_log.trim(PARTITION, Position(3), 10)
         heads = await engine.history.heads(PARTITION, [Position(n) for n in (1, 2, 3, 4)])
         assert {position: head.uuid for position, head in heads.items()} == {1: "u1", 3: "u3"}
+        assert await engine.history.heads(PARTITION, []) == {}
 
     async def test_paging_visits_every_attempt_once_newest_first(self, engine: HistoryUnderTest) -> None:
         lease = await engine.backlog.claim(PARTITION)

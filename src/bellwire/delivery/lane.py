@@ -251,6 +251,11 @@ class Lane:
         """Nothing waits, runs or is on disk."""
         return not (self._waiting or self._in_flight or self._rows)
 
+    @property
+    def is_recorded(self) -> bool:
+        """No row is left on disk of a notification that has its outcome."""
+        return not self._finished
+
     def tries(self, notification: Notification) -> tuple[int, int]:
         """(failed attempts, refusals) of a notification so far, as far as this process knows."""
         return self._tries.get(notification.place, (0, 0)) if self._tries else (0, 0)

@@ -53,6 +53,10 @@ _OUTCOMES = {
 _log = structlog.get_logger("bellwire.deliver")
 
 
+class Unreadable(Exception):
+    """A notification that can't be written; the text is one plain sentence for people."""
+
+
 class Destination(Protocol):
     """One subscription as its deliveries see it."""
 
@@ -73,7 +77,11 @@ class Destination(Protocol):
         ...
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
-        """The notification's uuid, the request head and the body."""
+        """The notification's uuid, the request head and the body.
+
+        Raises:
+            Unreadable: the event filter that it was matched by is not known any more.
+        """
         ...
 
 
@@ -465,9 +473,10 @@ class Deliveries:
                     await self._relieved.wait()
 
     def is_owed(self, subscription: SubscriptionId) -> bool:
-        """Whether anything waits for the subscription, in memory, under way or in the backlog."""
+        """Whether anything waits for the subscription, in memory, under way or in the backlog, or would after a crash
+        at this moment."""
         line = self._lines.get(subscription)
-        return line is not None and not line.lane.is_idle
+        return line is not None and not (line.lane.is_idle and line.lane.is_recorded)
 
     def figures(self) -> dict[str, float]:
         """Gauges for metrics."""
@@ -518,10 +527,14 @@ class Deliveries:
     def _attempt(self, line: _Line, notification: Notification) -> None:
         event = notification.event
         if event is None:
-            self._lost(line, notification)
+            self._lost(line, notification, "The event is no longer kept, so it can't be delivered.")
             return
         destination = line.destination
-        uuid, head, body = destination.request(notification, event)
+        try:
+            uuid, head, body = destination.request(notification, event)
+        except Unreadable as problem:
+            self._lost(line, notification, str(problem))
+            return
         gates = line.places.live if line.lane.mode is Mode.LIVE else line.places.draining
         for gate in gates:
             gate.in_flight += 1
@@ -596,11 +609,9 @@ class Deliveries:
         if self._pressed.pop(line, None) is not None and not self._pressed:
             self._relieved.set()
 
-    def _lost(self, line: _Line, notification: Notification) -> None:
-        """The event is in no log any more: recorded, so that it does not vanish without a trace."""
-        attempt = self._without_attempt(
-            line, notification, "", "The event is no longer kept, so it can't be delivered."
-        )
+    def _lost(self, line: _Line, notification: Notification, detail: str) -> None:
+        """It can't be sent, now or later: recorded, so that it does not vanish without a trace."""
+        attempt = self._without_attempt(line, notification, "", detail)
         self._ledger.record(attempt)
         self._observe(line.destination, attempt, None)
         line.lane.finished(notification, GIVE_UP, self._clock.monotonic())

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bellwire.delivery.lane import Notification
-from bellwire.engine.deliver import Deliveries
+from bellwire.engine.deliver import Deliveries, Unreadable
 from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import parse_stored
 from bellwire.filters import EventFilter, rows_with_stated
-from bellwire.model.event import Event, Rows
+from bellwire.model.event import Event
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
 from bellwire.model.webhook import Endpoint
 from bellwire.ports.clock import Clock
@@ -73,7 +73,7 @@ class WebhookDestination:
         return self._subscriber.subscription.is_held
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
-        """The notification's uuid, the request's head and its body."""
+        """The notification's uuid, the request's head and its body; see `engine.deliver.Destination`."""
         place = (notification.filter_version, notification.filter_index)
         envelope = self._envelopes.get(place)
         if envelope is None:
@@ -93,14 +93,18 @@ class WebhookDestination:
         filters = self._filters.get(version)
         if filters is None:
             subscription = self._subscriber.subscription
-            texts = next(known.filters for known in subscription.versions if known.version == version)
+            texts = next((known.filters for known in subscription.versions if known.version == version), None)
+            if texts is None:
+                return ()
             filters = self._filters[version] = tuple(parse_stored(subscription, texts))
         return filters
 
     def _make_envelope(self, version: int, index: int) -> FilterEnvelope:
         subscription = self._subscriber.subscription
-        event_filter = self._filters_of(version)[index]
-        assert event_filter is not None, "what can't be read is not matched"
+        filters = self._filters_of(version)
+        event_filter = filters[index] if index < len(filters) else None
+        if event_filter is None:
+            raise Unreadable("The event filter that it was matched by is no longer known, so it can't be delivered.")
         return filter_envelope(
             subscription.id, subscription.owner_id, event_filter.text, event_filter.family, event_filter.projections
         )
@@ -115,16 +119,9 @@ class WebhookDestination:
         for topic, key in announcements.topics(event):
             if topic == notification.topic:
                 return False
-            if any(other is not None and other.key == key and _matches(other, rows) for other in filters):
+            if any(other is not None and other.key == key and other.fits(rows) for other in filters):
                 return True
         return False
-
-
-def _matches(event_filter: EventFilter, rows: Rows) -> bool:
-    return any(
-        all(name not in row or not set(values).isdisjoint(row[name]) for name, values in event_filter.predicates)
-        for row in rows
-    )
 
 
 class Desk:

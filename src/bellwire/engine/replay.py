@@ -44,7 +44,7 @@ ATTEMPTS_AT_ONCE = 16
 """Of all replays."""
 READ_EVENTS = 64
 READ_BYTES = 1 << 20
-COMMIT_SECONDS = 0.2
+COMMIT_SECONDS = 0.05
 HELD_SECONDS = 1.0
 """How often a replay looks whether its subscription is still held."""
 BREATH_SECONDS = 0.01

@@ -6,8 +6,9 @@ fails, back. The order differs, so that a crash in between never loses a notific
 
 - *open*: memory first, at the log's head, with deliveries held; then the store; then release. Events that come while
   the store writes are matched already; none goes out for a subscription that may not exist after a restart.
-- *change*: memory first, both versions meeting at the head; then the store. What was not acknowledged may be undone by
-  a crash, and events are then matched with the filters before.
+- *change*: the store first, with a new version of filters from the log's head on; then memory. So no notification ever
+  names a version that a restart does not know. Events that come while the store writes are still matched with the
+  filters before; after a crash in that moment, with the new ones.
 - *remove*: the store first; then memory, and with it the backlog.
 
 What reads a subscription in order to change it does so in its turn (`in_turn`), and runs to its end even when the
@@ -160,17 +161,16 @@ class LiveSubscriptions:
             TooManyRequests: CMN-301, when too many versions of filters are still needed.
         """
         before = self._subscriber(changed.id).subscription
-        texts = None if filters is None else tuple(event_filter.text for event_filter in filters)
-        if filters is None or texts == before.filters:
+        if filters is None or tuple(event_filter.text for event_filter in filters) == before.filters:
+            await self._store.save(changed)
             self.subscribers.replace(changed)
             self._track(changed, None)
         else:
-            changed = self._refilter(changed, filters)
-        try:
+            changed = self._with_filters(changed, filters)
             await self._store.save(changed)
-        except BaseException:
-            self._undo(before, changed)
-            raise
+            self.subscribers.refilter(changed, filters)
+            self._delivery.refiltered(changed.id)
+            self._track(changed, filters)
         return changed
 
     async def remove(self, subscription: SubscriptionId, *, expired_at: datetime | None = None) -> None:
@@ -205,7 +205,8 @@ class LiveSubscriptions:
                 reminded.append(subscription)
         return reminded
 
-    def _refilter(self, changed: Subscription, filters: Sequence[EventFilter]) -> Subscription:
+    def _with_filters(self, changed: Subscription, filters: Sequence[EventFilter]) -> Subscription:
+        """The record with these filters in force from the log's head on."""
         record = with_next_version(
             self._without_unneeded_versions(changed), [event_filter.text for event_filter in filters], self.head()
         )
@@ -215,9 +216,6 @@ class LiveSubscriptions:
                 "The event filters were changed too often while notifications wait for delivery; try again later.",
                 retry_after_seconds=60,
             )
-        self.subscribers.refilter(record, filters)
-        self._delivery.refiltered(record.id)
-        self._track(record, filters)
         return record
 
     def _without_unneeded_versions(self, subscription: Subscription) -> Subscription:
@@ -227,19 +225,6 @@ class LiveSubscriptions:
         if pending is not None:
             needed = min(needed, Position(pending - 1))
         return without_versions_below(subscription, needed)
-
-    def _undo(self, before: Subscription, changed: Subscription) -> None:
-        """Go back to a record, after one that could not be stored. Filters that were in force for a moment stay in the
-        history of versions: events may have matched them."""
-        if changed.versions[-1] == before.versions[-1]:
-            self.subscribers.replace(before)
-            self._track(before, None)
-            return
-        filters = parse_stored(before, before.filters)
-        undone = with_next_version(replace(before, versions=changed.versions), before.filters, self.head())
-        self.subscribers.refilter(undone, filters)
-        self._delivery.refiltered(undone.id)
-        self._track(undone, filters)
 
     def _forget(self, subscription: SubscriptionId) -> None:
         self.subscribers.close(subscription)

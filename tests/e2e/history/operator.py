@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from tests.e2e.in_process import Running
+import httpx
+
+from bellwire.cli.data_directory import demo_environment
+from tests.e2e.in_process import JWT_BEARER, Running
 
 ROOT = "/bellwire/v1"
 MESSAGES = "/restapi/v1.0/account/~/a2p-sms/messages"
@@ -46,6 +50,44 @@ class Operator:
     async def until(self, path: str, is_so: Callable[[Any], bool], timeout: float = 10.0, **query: Any) -> Any:
         """Ask again until the answer is so."""
         return await until(lambda: self.get(path, **query), is_so, timeout)
+
+
+class Remote:
+    """Everybody at a server that is another process, with the credentials of its data directory."""
+
+    def __init__(self, data: Path) -> None:
+        self._variables = demo_environment(data)
+        self._http = httpx.AsyncClient(base_url=self._variables["RC_SERVER_URL"], timeout=20, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def ask(self, method: str, path: str, **arguments: Any) -> Any:
+        return await self._ask(method, ROOT + path, self._variables["BELLWIRE_ADMIN_KEY"], **arguments)
+
+    async def publish(self, *events: dict[str, Any]) -> None:
+        key = self._variables["BELLWIRE_PUBLISHER_KEY"]
+        answer = await self._ask("POST", ROOT + "/events", key, json=list(events))
+        assert answer["accepted"] == len(events), answer
+
+    async def subscribe(self, address: str, *filters: str) -> str:
+        known = self._variables
+        token = await self._http.post(
+            "/restapi/oauth/token",
+            data={"grant_type": JWT_BEARER, "assertion": known["RC_USER_JWT"]},
+            auth=(known["RC_APP_CLIENT_ID"], known["RC_APP_CLIENT_SECRET"]),
+        )
+        body = {"eventFilters": filters, "deliveryMode": {"transportType": "WebHook", "address": address}}
+        made = await self._ask("POST", "/restapi/v1.0/subscription", token.json()["access_token"], json=body)
+        return str(made["id"])
+
+    async def _ask(self, method: str, path: str, key: str, **arguments: Any) -> Any:
+        answer = await self._http.request(method, path, headers={"Authorization": f"Bearer {key}"}, **arguments)
+        assert answer.is_success, answer.text
+        return answer.json()
 
 
 async def until(ask: Callable[[], Awaitable[Any]], is_so: Callable[[Any], bool], timeout: float = 10.0) -> Any:

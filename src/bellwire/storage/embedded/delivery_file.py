@@ -232,6 +232,8 @@ class DeliveryFile:
     def release(self, seqs: Sequence[int]) -> None:
         """Delete kept events that were found unneeded, except those that were brought back since `begin_sweep`."""
         unneeded = [seq for seq in seqs if self._returned is None or seq not in self._returned]
+        if not unneeded:  # an empty array has no address that SQLite would take
+            return
         with transaction(self._db):
             self._db.execute("DELETE FROM kept WHERE seq IN carray(?)", (apsw.carray(array.array("q", unneeded)),))
         self.kept_until = single(self._db, "SELECT max(seq) FROM kept")

@@ -85,6 +85,8 @@ def read_heads_at(
     log: apsw.Connection, delivery: apsw.Connection, positions: Sequence[Position]
 ) -> dict[Position, EventHead]:
     """As `History.heads`. The log first: an event is kept before it is trimmed."""
+    if not positions:  # an empty array has no address that SQLite would take
+        return {}
     found = rows(
         log,
         "SELECT e.seq, e.account, e.uuid, e.topic, e.ts, length(e.body) "
