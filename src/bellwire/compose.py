@@ -118,6 +118,10 @@ class Server:
         """Restore the subscriptions, and begin to route and to deliver."""
         await self._engine.start()
 
+    def wind_down(self) -> None:
+        """Ask long requests that are under way to end with an answer; `stop` comes when all have ended."""
+        self._engine.stopping.set()
+
     async def stop(self) -> None:
         """Stop in reverse order: no more routing, attempts under way end, everything durable, files closed."""
         await self._engine.stop()
@@ -131,6 +135,7 @@ class _Engine:
         self.closing = closing
         self.attempts = attempts
         self.failed = asyncio.Event()
+        self.stopping = asyncio.Event()
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -401,6 +406,7 @@ async def _compose(  # noqa: PLR0917 - called once
                 submissions=Submissions(clock=clock, max_event_bytes=settings.max_event_bytes),
                 publisher=publisher,
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),
+                stopping=engine.stopping,
             )
         ],
         plain_descriptions=[publish_description()],

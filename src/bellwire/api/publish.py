@@ -18,9 +18,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bellwire.api.problems import error_content, printable
+from bellwire.api.problems import error_content
 from bellwire.engine.publish import Publisher, Rejection, Submissions, Tally, repeatable_uuid
-from bellwire.errors import BellwireError, InvalidRequest, Overloaded, TooLarge, TooManyRequests, UnsupportedMedia
+from bellwire.errors import (
+    BellwireError,
+    InvalidRequest,
+    Overloaded,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    UnsupportedMedia,
+)
 from bellwire.model.event import Event
 from bellwire.model.identity import ApiKey
 
@@ -149,11 +157,16 @@ class _Publishing:
         for index, rejection in rejections:
             self.tally.reject(index, rejection)
 
-    async def take_lines(self, chunks: AsyncIterator[bytes]) -> None:
-        """Take a stream of NDJSON; lines of blanks are not counted."""
+    async def take_lines(self, chunks: AsyncIterator[bytes], stopping: asyncio.Event) -> None:
+        """Take a stream of NDJSON; lines of blanks are not counted.
+
+        Raises:
+            Unavailable: the server stops; what was read by then was taken.
+        """
         lines = _Lines(self._limits.line_bytes)
         queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(maxsize=4)
         reader = asyncio.create_task(_read_into(queue, chunks, self._limits.stream_bytes))
+        breaker = asyncio.create_task(_break_off(queue, stopping))
         group: list[bytes | msgspec.Raw | None] = []
         try:
             while True:
@@ -173,6 +186,7 @@ class _Publishing:
                     return
         finally:
             reader.cancel()
+            breaker.cancel()
 
 
 async def _read_into(
@@ -191,10 +205,24 @@ async def _read_into(
         await queue.put(broken)
 
 
+async def _break_off(queue: asyncio.Queue[bytes | BaseException | None], stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    await queue.put(Unavailable("Bellwire is stopping; send the rest again"))
+
+
 def publish_route(
-    *, authenticate: Authenticate, submissions: Submissions, publisher: Publisher, limits: PublishLimits
+    *,
+    authenticate: Authenticate,
+    submissions: Submissions,
+    publisher: Publisher,
+    limits: PublishLimits,
+    stopping: asyncio.Event,
 ) -> Route:
-    """The route; errors are raised for `api/problems.py`, except where something was taken before."""
+    """The route; errors are raised for `api/problems.py`, except where something was taken before.
+
+    Args:
+        stopping: set when the server stops, so that long requests end with an answer.
+    """
 
     async def publish(request: Request) -> Response:
         key = await authenticate(request)
@@ -205,7 +233,7 @@ def publish_route(
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         try:
             if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
-                await publishing.take_lines(request.stream())
+                await publishing.take_lines(request.stream(), stopping)
             elif media == "application/json":
                 items = _items(await _whole_body(request, limits.json_bytes))
                 for start in range(0, len(items), limits.group):  # a long array does not hold the others up
@@ -267,9 +295,7 @@ def _summary(tally: Tally) -> PublishSummary:
         duplicates=tally.duplicates,
         processed=tally.processed,
         rejectedCount=tally.rejected_count,
-        rejected=[
-            RejectedEvent(index, rejection.code, printable(rejection.message)) for index, rejection in tally.rejected
-        ],
+        rejected=[RejectedEvent(index, rejection.code, rejection.message) for index, rejection in tally.rejected],
     )
 
 
