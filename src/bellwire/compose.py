@@ -138,6 +138,10 @@ class Server:
         """Restore the subscriptions, and begin to route and to deliver."""
         await self._engine.start()
 
+    def wind_down(self) -> None:
+        """Ask long requests that are under way to end with an answer; `stop` comes when all have ended."""
+        self._engine.stopping.set()
+
     async def stop(self) -> None:
         """Stop in reverse order: no more routing, attempts under way end, everything durable, files closed."""
         await self._engine.stop()
@@ -154,6 +158,7 @@ class _Engine:
         self.attempts = attempts
         self.traces = traces
         self.failed = asyncio.Event()
+        self.stopping = asyncio.Event()
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -548,6 +553,7 @@ async def _compose(  # noqa: PLR0917 - called once
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),
                 watch=PublishWatch(metrics, clock, publisher.counts, debug=settings.log_level is LogLevel.DEBUG),
                 traces=engine.traces,
+                stopping=engine.stopping,
             )
         ],
         plain_descriptions=[publish_description()],

@@ -86,6 +86,12 @@ class ScriptedSender:
         asyncio.get_running_loop().call_soon(self.answer, sent, cancelled)
 
 
+def an_event(uuid: str, key: str) -> Event:
+    """An event whose body is its ordering key."""
+    body = f'"{key}"'.encode()
+    return Event(account=AccountId("1"), uuid=uuid, chosen=True, topic=TOPIC, timestamp_ms=0, body=body)
+
+
 @dataclass(frozen=True)
 class PlainDestination:
     """A subscription whose head is its id, and whose body is the event's uuid."""
@@ -144,15 +150,12 @@ class Stage:
         self.deliveries.open(destination, held=held)
 
     async def publish(self, *to: str, key: str = "k", uuid: str | None = None) -> str:
-        """Log an event and route it to subscriptions, as the router does; returns its uuid."""
-        uuid = uuid or f"e{next(self._numbers)}"
-        event = Event(
-            account=AccountId("1"), uuid=uuid, chosen=True, topic=TOPIC, timestamp_ms=0, body=f'"{key}"'.encode()
-        )
+        """Log an event and route it to subscriptions; returns its uuid."""
+        event = an_event(uuid or f"e{next(self._numbers)}", key)
         (answer,) = await self.engine.event_log.append(EMBEDDED_PARTITION, [event])
         assert isinstance(answer, Appended)
         self.route(answer.position, event, *to)
-        return uuid
+        return event.uuid
 
     def route(self, position: Position, event: Event, *to: str) -> None:
         now = time.monotonic()
@@ -165,18 +168,25 @@ class Stage:
             deliveries.offer(SubscriptionId(subscription), notification)
         deliveries.wake()
 
+    async def follow(self, after: Position, *to: str) -> None:
+        """Route everything after a position to subscriptions, for ever, as the router does."""
+        while True:
+            for logged in await self.engine.event_log.read(EMBEDDED_PARTITION, after, 1 << 20):
+                self.route(logged.position, logged.event, *to)
+                after = logged.position
+            await self.deliveries.room()
+            await asyncio.sleep(0)
+
     async def crash(self) -> None:
         """All that only memory had is gone; nothing under way is answered any more."""
         for sent in self.sender.under_way():
             sent.is_over = True
+        self.deliveries._stopping = True  # a dead process starts nothing, whatever its tasks do on their way out
         tasks = list(self.deliveries._tasks)
         self.engine.crash()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for line in self.deliveries._lines.values():
-            if line.timer is not None:
-                line.timer.cancel()
         self.engine.crash()
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.process import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.configuration import load_settings
@@ -103,7 +104,13 @@ async def running_server(
         await server.start()
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
-                server.app, http="httptools", lifespan="off", log_config=None, access_log=False, proxy_headers=False
+                server.app,
+                http=HttpProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
             )
         )
         serving = asyncio.create_task(uvicorn_server._serve(sockets=[listening]))

@@ -30,7 +30,17 @@ from bellwire.errors import (
 _MAX_VALUE = 200
 """Characters of a refused value that are repeated to the caller."""
 
+_MAX_NAME = 200
+"""Characters of a field's name that are repeated, since names that nobody knows come from outside, too."""
+
 _MAX_ENTRIES = 20
+_REASONS = {
+    "missing": "it is required",
+    "model_attributes_type": "a JSON object is expected",
+    "model_type": "a JSON object is expected",
+    "dict_type": "a JSON object is expected",
+}
+"""In place of pydantic's words, which speak of Python."""
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -146,9 +156,10 @@ def validation_entry(detail: Mapping[str, Any]) -> ErrorEntry:
     """One pydantic error as an entry that names the field as the caller wrote it: `messages[3].text`."""
     place = detail.get("loc", ())
     name = field_name(place[1:] if place and place[0] in ("body", "query", "path", "header", "cookie") else place)
+    name = name[:_MAX_NAME]
     value = detail.get("input")
     shown = str(value)[:_MAX_VALUE] if isinstance(value, str | int | float | bool) else None
-    reason = detail.get("msg", "is invalid")
+    reason = _REASONS.get(detail.get("type", ""), detail.get("msg", "is invalid"))
     if not name:
         return ErrorEntry("CMN-101", f"The request body is invalid: {reason}")
     return ErrorEntry("CMN-101", f"Parameter [{name}] value is invalid: {reason}", name, shown)

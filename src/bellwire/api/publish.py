@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bellwire.api.problems import error_content, printable
+from bellwire.api.problems import error_content
 from bellwire.engine.publish import Origin, Publisher, Rejection, Submissions, Tally, repeatable_uuid
 from bellwire.errors import (
     BellwireError,
@@ -177,11 +177,16 @@ class _Publishing:
             refusal=str(refusal or ""),
         )
 
-    async def take_lines(self, chunks: AsyncIterator[bytes]) -> None:
-        """Take a stream of NDJSON; lines of blanks are not counted."""
+    async def take_lines(self, chunks: AsyncIterator[bytes], stopping: asyncio.Event) -> None:
+        """Take a stream of NDJSON; lines of blanks are not counted.
+
+        Raises:
+            Unavailable: the server stops; what was read by then was taken.
+        """
         lines = _Lines(self._limits.line_bytes)
         queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(maxsize=4)
         reader = asyncio.create_task(_read_into(queue, chunks, self._limits.stream_bytes))
+        breaker = asyncio.create_task(_break_off(queue, stopping))
         group: list[bytes | msgspec.Raw | None] = []
         try:
             while True:
@@ -201,6 +206,7 @@ class _Publishing:
                     return
         finally:
             reader.cancel()
+            breaker.cancel()
 
 
 async def _read_into(
@@ -219,6 +225,11 @@ async def _read_into(
         await queue.put(broken)
 
 
+async def _break_off(queue: asyncio.Queue[bytes | BaseException | None], stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    await queue.put(Unavailable("Bellwire is stopping; send the rest again"))
+
+
 def publish_route(
     *,
     authenticate: Authenticate,
@@ -227,11 +238,13 @@ def publish_route(
     limits: PublishLimits,
     watch: PublishWatch,
     traces: Traces | None = None,
+    stopping: asyncio.Event,
 ) -> Route:
     """The route; errors are raised for `api/problems.py`, except where something was taken before.
 
     Args:
         traces: where requests are traced; None costs nothing.
+        stopping: set when the server stops, so that long requests end with an answer.
     """
 
     async def publish(request: Request) -> Response:
@@ -260,7 +273,7 @@ def publish_route(
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         try:
             if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
-                await publishing.take_lines(request.stream())
+                await publishing.take_lines(request.stream(), stopping)
             elif media == "application/json":
                 items = _items(await _whole_body(request, limits.json_bytes))
                 for start in range(0, len(items), limits.group):  # a long array does not hold the others up
@@ -325,9 +338,7 @@ def _summary(tally: Tally) -> PublishSummary:
         duplicates=tally.duplicates,
         processed=tally.processed,
         rejectedCount=tally.rejected_count,
-        rejected=[
-            RejectedEvent(index, rejection.code, printable(rejection.message)) for index, rejection in tally.rejected
-        ],
+        rejected=[RejectedEvent(index, rejection.code, rejection.message) for index, rejection in tally.rejected],
     )
 
 

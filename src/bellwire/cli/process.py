@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import uvicorn
 
+from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
 from bellwire.compose import Server, open_server
@@ -103,6 +104,7 @@ async def _run(settings: Settings, listening: socket.socket, *, dev: bool, besid
         failing.add_done_callback(lambda _: stop.set())
         async with _listening(listener, listening, stop), beside(server, settings):
             await stop.wait()
+            server.wind_down()
         failing.cancel()
         if server.failed.is_set():
             raise CommandFailed("the engine can't go on; see the log")
@@ -132,7 +134,7 @@ async def _listening(listener: _Listener, listening: socket.socket, stop: asynci
 def _configuration(server: Server, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         server.app,
-        http="httptools",
+        http=HttpProtocol,
         ws="none",  # nothing is served by WebSocket yet
         lifespan="off",
         log_config=None,

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from bellwire.model.directory import ExtensionType, Status
@@ -70,7 +79,7 @@ UsageType = Literal[
 NumberType = Literal["VoiceFax", "VoiceOnly", "FaxOnly"]
 PaymentType = Literal["External", "TollFree", "Local", "Mobile"]
 DeviceType = Literal["BLA", "SoftPhone", "OtherPhone", "HardPhone", "WebPhone", "Paging", "Room", "WebRTC"]
-RateLimitFactor = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+RateLimitFactor = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, strict=True)]
 """Times the documented rate limits."""
 
 
@@ -118,7 +127,7 @@ class NewExtension(Command):
     email: Email | None = None
     type: ExtensionType = ExtensionType.USER
     status: Status = Status.ENABLED
-    is_admin: bool = False
+    is_admin: StrictBool = False
     permissions: UserPermissions = ORDINARY_USER
     monitored_lines: ExtensionIds = ()
     favorites: ExtensionIds = ()
@@ -133,7 +142,7 @@ class ExtensionChanges(Command):
     email: Email | None = None
     type: ExtensionType | None = None
     status: Status | None = None
-    is_admin: bool | None = None
+    is_admin: StrictBool | None = None
     permissions: UserPermissions | None = None
     monitored_lines: ExtensionIds | None = None
     favorites: ExtensionIds | None = None
@@ -180,7 +189,7 @@ class DeviceChanges(Command):
 
 class NewApplication(Command):
     name: Name
-    is_public: bool = False
+    is_public: StrictBool = False
     """A public client has no secret and proves itself by PKCE."""
     permissions: Permissions
     grants: Grants = frozenset(Grant)

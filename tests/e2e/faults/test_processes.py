@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from signal import SIGTERM
 from tests.command_line import run
 from tests.e2e.faults.load import Inbox, Load, Producer, Server
 from tests.e2e.processes import BellwireProcess, bellwire, env_of
+from tests.e2e.publish.publishing import NDJSON, PATH, message
 
 FLUSH_SECONDS = 1.0
 """An outcome is on disk a twentieth of a second later; so much may pass on a busy machine."""
@@ -101,3 +103,30 @@ async def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_del
     assert "error" not in everything.lower(), everything
     inbox.assert_key_order()
     assert inbox.repeated() == {}
+
+
+async def test_sigterm_answers_a_stream_that_goes_on_for_ever_with_what_was_taken(tmp_path: Path) -> None:
+    inbox = Inbox()
+    async with inbox.receiver:
+        with bellwire_dev(tmp_path) as process:
+            server = await reached(process, tmp_path)
+            await server.subscribe(inbox.receiver.url)
+            host, _, port = server.url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(
+                f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {NDJSON}\r\nContent-Length: 1000000\r\n"
+                f"Authorization: Bearer {server.demo['BELLWIRE_PUBLISHER_KEY']}\r\n\r\n".encode()
+            )
+            for number in range(50):
+                writer.write(message(number, uuid=f"streamed-{number}") + b"\n")
+            await inbox.wait_for(50)
+
+            exit_code = await asyncio.to_thread(process.stop, SIGTERM, timeout=5)
+            head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+
+    assert exit_code == 0
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: " in head.lower()
+    assert json.loads(content)["accepted"] == 50
+    assert "Traceback" not in process.everything()

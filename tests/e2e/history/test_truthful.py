@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from bellwire.api.app import OPENAPI_PATH
+from bellwire.api.openapi import OPENAPI_PATH
 from bellwire.testing.receiver import WebhookReceiver
 from tests.e2e.history.operator import MESSAGES, Operator, message
 from tests.e2e.in_process import running_server

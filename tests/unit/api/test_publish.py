@@ -71,6 +71,8 @@ class Endpoint:
     limits: PublishLimits = LIMITS
     unrouted: Unrouted = field(default_factory=lambda: Unrouted(limit=1 << 30))
 
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
     def __post_init__(self) -> None:
         async def authenticate(_request: Request) -> ApiKey:
             return KEY
@@ -84,6 +86,7 @@ class Endpoint:
                 publisher=Publisher(log=self.engine.event_log, partition=EMBEDDED_PARTITION, unrouted=self.unrouted),
                 limits=self.limits,
                 watch=PublishWatch(Metrics(), SteppedClock(), {}, debug=False),
+                stopping=self.stopping,
             )
         )
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bellwire.example.com")
@@ -335,6 +338,23 @@ class TestTooMuch:
         engine.flush()
         assert (await filling).json()["accepted"] == LIMITS.group
         assert endpoint.logged == 2 * LIMITS.group
+
+    async def test_a_stream_that_the_servers_end_breaks_off_answers_with_what_was_taken(
+        self, endpoint: Endpoint
+    ) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield ndjson(*[line()] * 3) + b"half a li"
+            await asyncio.Event().wait()
+
+        streaming = asyncio.create_task(endpoint.post(chunks(), NDJSON))
+        await until(lambda: endpoint.logged == 3)
+
+        endpoint.stopping.set()
+        answer = await streaming
+
+        assert (answer.status_code, answer.json()["errorCode"]) == (503, "CMN-201")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert (answer.json()["accepted"], answer.json()["processed"]) == (3, 3)
 
     async def test_202_is_not_said_before_all_is_durable(self) -> None:
         endpoint = Endpoint(MemoryEngine(is_automatic=False))
