@@ -175,7 +175,7 @@ def _subscription_routes(lookback: Lookback, deliveries: Deliveries, scope_of: S
         return SubscriptionView.made_of(record, deliveries.view(record.id))
 
     @router.get("/subscriptions", summary="List the subscriptions of all users")
-    async def list_subscriptions(
+    async def list_all_subscriptions(
         part: ListPart,
         account: AccountQuery = None,
         status: SubscriptionStatus | None = None,
@@ -188,11 +188,13 @@ def _subscription_routes(lookback: Lookback, deliveries: Deliveries, scope_of: S
         )
 
     @router.get("/subscriptions/{subscriptionId}", summary="Read a subscription, whoever owns it")
-    async def read_subscription(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> SubscriptionView:
+    async def read_any_subscription(
+        subscription: SubscriptionPath, scope: Scope = Depends(scope_of)
+    ) -> SubscriptionView:
         return view(lookback.subscription(scope, subscription))
 
     @router.get("/subscriptions/{subscriptionId}/attempts", summary="List a subscription's attempts, newest first")
-    async def list_attempts(
+    async def list_subscription_attempts(
         subscription: SubscriptionPath, part: ListPart, search: AttemptFilter, scope: Scope = Depends(scope_of)
     ) -> HistoryPageView[AttemptView]:
         """With `event`: of one notification."""
@@ -201,7 +203,7 @@ def _subscription_routes(lookback: Lookback, deliveries: Deliveries, scope_of: S
         return _attempts(await lookback.attempts(scope, search, cursor=part.cursor, limit=part.limit))
 
     @router.get("/subscriptions/{subscriptionId}/backlog", summary="Look at what waits for a subscription")
-    async def read_backlog(
+    async def read_subscription_backlog(
         subscription: SubscriptionPath, part: ListPart, scope: Scope = Depends(scope_of)
     ) -> BacklogView:
         return BacklogView.of(await lookback.backlog(scope, subscription, cursor=part.cursor, limit=part.limit))
@@ -231,30 +233,30 @@ def _operation_routes(
         return SubscriptionView.made_of(record, deliveries.view(record.id))
 
     @router.get("/health", summary="How a subscription's deliveries fare")
-    async def read_health(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> HealthView:
+    async def read_subscription_health(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> HealthView:
         """Success rate, latencies, the last failure, and how long until the address is blacklisted."""
         lookback.subscription(scope, subscription)
         return HealthView.of(operations.health(subscription))
 
     @router.post("/pause", summary="Pause deliveries")
-    async def pause(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> SubscriptionView:
+    async def pause_subscription(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> SubscriptionView:
         """Notifications gather in the backlog; restarts change nothing about it."""
         lookback.subscription(scope, subscription)
         return view(await operations.pause(subscription))
 
     @router.post("/resume", summary="Go on with what gathered, in order")
-    async def resume(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> SubscriptionView:
+    async def resume_subscription(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> SubscriptionView:
         lookback.subscription(scope, subscription)
         return view(await operations.resume(subscription))
 
     @router.post("/test", summary="Send a sample event to the address, now and once")
-    async def test(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> AttemptView:
+    async def test_subscription(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> AttemptView:
         """With the header `Bellwire-Test: true`; also while paused or blacklisted. The answer says what came of it."""
         lookback.subscription(scope, subscription)
         return AttemptView.of(await operations.test_event(subscription))
 
     @router.post("/probe", summary="Try a blacklisted address now")
-    async def probe(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> ProbeView:
+    async def probe_subscription(subscription: SubscriptionPath, scope: Scope = Depends(scope_of)) -> ProbeView:
         """By the handshake of subscribing; the subscription becomes active if the address answers as it should."""
         lookback.subscription(scope, subscription)
         return ProbeView.of(await operations.probe(subscription))

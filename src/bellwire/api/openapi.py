@@ -45,6 +45,10 @@ TAGS = {
     "Subscriptions": "Standing requests for notifications, by event filters.",
     "Webinar subscriptions": "The same for webinar events, which have an endpoint of their own.",
     "Events": "Publishing, with a publisher key.",
+    "Event history": "What was published, and who was to get it; with an admin key.",
+    "Delivery history": "Every attempt to deliver, what waits, and why attempts fail; with an admin key.",
+    "Operating subscriptions": "Health, pause, resume, tests and probes of any subscription; with an admin key.",
+    "Replays": "Sending again what was published before; with an admin key.",
     "Event families": "What can be subscribed to: filters, their parameters, and bodies.",
     "Notifications": "What webhooks receive: one POST for each event, answered with 2xx within 3 s.",
     "Operation": "For supervisors and Prometheus, without a key.",
@@ -120,7 +124,7 @@ def whole_document(app: FastAPI, plain: Sequence[PlainDescription]) -> dict[str,
     for name in _UNUSED_SCHEMAS:
         components.get("schemas", {}).pop(name, None)
     for described in plain:
-        document["paths"][described.path] = dict(described.operations)
+        document["paths"].setdefault(described.path, {}).update(described.operations)
         components.setdefault("schemas", {}).update(described.schemas)
         components.setdefault("securitySchemes", {}).update(described.security_schemes)
     for operation in _operations(document.get("webhooks", {})):
