@@ -71,6 +71,7 @@ from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
+from bellwire.model.directory import Status
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch
@@ -243,11 +244,15 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
     """Open everything that `settings` names; close it with `Server.stop`, also when it was never started.
 
     Raises:
-        Misconfigured: the data directory is in use, damaged, or not this release's.
+        Misconfigured: the data directory can't be made, is in use, damaged, or not this release's.
     """
     sys.setswitchinterval(ADVISED_SWITCH_INTERVAL_SECONDS)
     async with AsyncExitStack() as opening:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            trouble = f"{settings.data_dir} can't be made: {error.strerror}"
+            raise Misconfigured((Problem("data_dir", trouble),)) from error
         metrics = Metrics()
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
@@ -548,7 +553,13 @@ async def _compose(  # noqa: PLR0917 - called once
         plain_routes=[
             publish_route(
                 authenticate=authenticator.publisher,
-                submissions=Submissions(clock=clock, max_event_bytes=settings.max_event_bytes),
+                submissions=Submissions(
+                    clock=clock,
+                    max_event_bytes=settings.max_event_bytes,
+                    is_disabled=lambda account: (
+                        (known := directory.account(account)) is not None and known.status is Status.DISABLED
+                    ),
+                ),
                 publisher=publisher,
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),
                 watch=PublishWatch(metrics, clock, publisher.counts, debug=settings.log_level is LogLevel.DEBUG),

@@ -10,7 +10,7 @@ import hashlib
 import re
 import uuid as uuids
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from bellwire.engine.fairness import Unrouted
 from bellwire.errors import InvalidRequest
+from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import ResolvedTopic, parse_topic
 from bellwire.filters.topic import MAX_EVENT_LENGTH
@@ -98,15 +99,24 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decode_submission = msgspec.json.Decoder(Submission).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Submissions:
     """Judges what is submitted. Pure but for the clock; keeps parsed topics, since they recur."""
 
-    def __init__(self, *, clock: Clock, max_event_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        max_event_bytes: int,
+        is_disabled: Callable[[AccountId], bool] = lambda _account: False,
+    ) -> None:
+        """`is_disabled`: whether an account is known and takes no part now."""
         self._clock = clock
         self._max_event_bytes = max_event_bytes
+        self._is_disabled = is_disabled
         self._topic = lru_cache(maxsize=65_536)(_resolve)
 
     def read(
@@ -134,7 +144,13 @@ class Submissions:
     def _read(
         self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None, origin: Origin
     ) -> Event | Rejection:
-        submission = _decode_submission(item)
+        try:
+            submission = _decode_submission(item)
+        except msgspec.ValidationError:
+            flat = _flat_submission(item)
+            if flat is None:
+                raise
+            submission = flat
         raw = bytes(submission.body)
         if len(raw) > self._max_event_bytes:
             return _bad("body", f"has {len(raw)} bytes; at most {self._max_event_bytes} are allowed")
@@ -151,6 +167,8 @@ class Submissions:
             return _bad("accountId", f"is {stated_account}, but the event's path says {account}")
         if key.account_id is not None and key.account_id != account:
             return Rejection("CMN-401", f"event: the publisher key is for account {key.account_id}, not {account}")
+        if self._is_disabled(account):
+            return Rejection("CMN-109", f"account {account} is disabled: nobody would be told")
         family = topic.family
         if (problem := _judge_body(family, raw)) is not None:
             return problem
@@ -185,6 +203,20 @@ class Submissions:
             request_id=origin.request_id,
             trace=origin.trace,
         )
+
+
+def _flat_submission(item: bytes | msgspec.Raw) -> Submission | None:
+    """A recorded notification of a flat family, whose body's fields stand beside the envelope's; None for all else."""
+    members = _decode_members(item)
+    event = members.get("event")
+    if event is None or "body" in members:
+        return None
+    match = REGISTRY.match(msgspec.json.decode(event, type=str).partition("?")[0])
+    if match is None or not match.family.is_flat:
+        return None
+    own = {name: members.pop(name) for name in Submission.__struct_fields__ if name in members}
+    body = msgspec.json.encode(members)
+    return _decode_submission(msgspec.json.encode({**own, "body": msgspec.Raw(body)}))
 
 
 def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
