@@ -15,11 +15,14 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from bellwire import __version__
 from bellwire.api import publish as publish_api
@@ -27,6 +30,7 @@ from bellwire.api.admin import admin_routes
 from bellwire.api.app import build_app
 from bellwire.api.authentication import Authenticator
 from bellwire.api.conventions import Conventions
+from bellwire.api.dev import DevControls, RefusedTokens, dev_routes
 from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
@@ -51,6 +55,7 @@ from bellwire.engine.authorize_sessions import Sessions
 from bellwire.engine.deliver import Deliveries, DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
+from bellwire.engine.faults import Faults, FaultySender
 from bellwire.engine.history import Lookback
 from bellwire.engine.housekeeping import Chore, Housekeeping
 from bellwire.engine.operate import Operations
@@ -62,6 +67,7 @@ from bellwire.engine.replay import Replays
 from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
 from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
+from bellwire.engine.seed_load import Seeded, Seeding
 from bellwire.engine.subscribe import Subscriptions
 from bellwire.engine.subscribe_live import LiveSubscriptions
 from bellwire.engine.subscribe_upkeep import SubscriptionUpkeep
@@ -74,7 +80,7 @@ from bellwire.families import REGISTRY
 from bellwire.model.directory import Status
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
-from bellwire.observe.attempts import AttemptWatch
+from bellwire.observe.attempts import AttemptWatch, Listener
 from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
@@ -95,6 +101,8 @@ from bellwire.wire.webhook.address import parse_address
 
 USER_AGENT = f"Bellwire-Webhook/{__version__}"
 
+LONGEST_DRAIN_SECONDS = 5.0
+
 _log = structlog.get_logger("bellwire.server")
 
 Closer = Callable[[], Awaitable[object]]
@@ -106,7 +114,7 @@ class Server:
     def __init__(
         self,
         *,
-        app: FastAPI,
+        app: ASGIApp,
         clock: SystemClock,
         notes: Sequence[str],
         demo: DemoCredentials | None,
@@ -126,6 +134,23 @@ class Server:
         return self._engine.attempts
 
     @property
+    def engine(self) -> _Engine:
+        """For who takes it over (`development.py`)."""
+        return self._engine
+
+    def on_attempt(self, listener: Listener) -> None:
+        """Have it called at each delivery attempt, from the event loop; must be quick."""
+        self._engine.attempts.listen(listener)
+
+    async def seed(self, text: bytes) -> Seeded:
+        """Load a seed file; in `dev`, once started.
+
+        Raises:
+            InvalidRequest: every problem by its place; nothing was changed.
+        """
+        return await self._engine.seeding.load(text)
+
+    @property
     def operations(self) -> Operations:
         """What an operator may do with any subscription."""
         return self._engine.operations
@@ -143,9 +168,13 @@ class Server:
         """Ask long requests that are under way to end with an answer; `stop` comes when all have ended."""
         self._engine.stopping.set()
 
-    async def stop(self) -> None:
-        """Stop in reverse order: no more routing, attempts under way end, everything durable, files closed."""
-        await self._engine.stop()
+    async def stop(self, *, drain_seconds: float = LONGEST_DRAIN_SECONDS) -> None:
+        """Stop in reverse order: no more routing, attempts under way end, everything durable, files closed.
+
+        Args:
+            drain_seconds: how long attempts under way may take at most.
+        """
+        await self._engine.stop(drain_seconds)
 
 
 class _Engine:
@@ -169,6 +198,7 @@ class _Engine:
         self.watch: EndpointWatch
         self.alerts: OperatorAlerts
         self.operations: Operations
+        self.seeding: Seeding
         self.replays: Replays
         self._routing: asyncio.Task[None] | None = None
 
@@ -203,7 +233,8 @@ class _Engine:
             version=__version__,
         )
 
-    async def stop(self) -> None:
+    async def stop(self, drain_seconds: float) -> None:
+        drain_seconds = min(drain_seconds, self.settings.shutdown_seconds)
         began = time.monotonic()
         self.is_ready = False
         if self._routing is not None:
@@ -212,8 +243,8 @@ class _Engine:
             await self.alerts.stop()
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
-            await self.replays.stop(drain_seconds=min(1.0, self.settings.shutdown_seconds))
-            await self.deliveries.stop(drain_seconds=min(5.0, self.settings.shutdown_seconds))
+            await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
+            await self.deliveries.stop(drain_seconds=drain_seconds)
         await self.closing.aclose()
         _log.info("server.stopped", seconds=round(time.monotonic() - began, 3))
 
@@ -240,8 +271,22 @@ def _calm_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> Server:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Development:
+    """What a development server has beside: faults on purpose, and a way back to its seed."""
+
+    faults: Faults
+    reset: Callable[[], Awaitable[None]]
+
+
+async def open_server(
+    settings: Settings, *, clock: SystemClock, dev: bool, development: Development | None = None
+) -> Server:
     """Open everything that `settings` names; close it with `Server.stop`, also when it was never started.
+
+    Args:
+        dev: the demo account is there.
+        development: so are the development controls.
 
     Raises:
         Misconfigured: the data directory can't be made, is in use, damaged, or not this release's.
@@ -287,7 +332,7 @@ async def open_server(settings: Settings, *, clock: SystemClock, dev: bool) -> S
         # The sender's time is never moved: its deadlines and Retry-After dates are about others, who live in real time,
         # and what is under way while the clock is advanced has not taken longer for that.
         sender = await _open_sender(settings, SystemClock(), opening)
-        app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics)
+        app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics, development)
         engine.closing = opening.pop_all()
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
 
@@ -334,9 +379,11 @@ async def _compose(  # noqa: PLR0917 - called once
     stores: RecordsStores,
     sender: WebhookClient,
     metrics: Metrics,
+    development: Development | None,
 ) -> tuple[FastAPI, list[str]]:
     """Wire the engine and the API over what is open; returns the application and the notes."""
     directory, installation = stores.directory, stores.installation
+    outgoing = sender if development is None else FaultySender(sender, development.faults)
     subscribers = Subscribers()
     unrouted = Unrouted()
     announcements = Announcements(directory)
@@ -345,7 +392,7 @@ async def _compose(  # noqa: PLR0917 - called once
         partition=EMBEDDED_PARTITION,
         log=files.event_log,
         backlog=files.backlog,
-        sender=sender,
+        sender=outgoing,
         clock=clock,
         random=Random(),  # noqa: S311 - it spreads retries
         observe=engine.attempts,
@@ -399,7 +446,7 @@ async def _compose(  # noqa: PLR0917 - called once
         await sessions.sweep()
 
     validate = AddressHandshake(
-        sender=sender,
+        sender=outgoing,
         user_agent=USER_AGENT,
         allow_http=settings.webhook_allow_http,
         strict_content_type=settings.webhook_strict_content_type,
@@ -479,6 +526,14 @@ async def _compose(  # noqa: PLR0917 - called once
         installation=installation,
         clock=clock,
     )
+    engine.seeding = Seeding(
+        directory=directory,
+        writer=WatchedDirectoryWriter(directory, upkeep.recheck),
+        credentials=stores.credentials,
+        installation=installation,
+        live=live,
+        clock=clock,
+    )
     first_key = await provisioning.ensure_first_admin_key()
     proxies = TrustedProxies([str(network) for network in settings.trusted_proxies])
     public_url = PublicUrl(settings.public_url, proxies=proxies)
@@ -548,9 +603,17 @@ async def _compose(  # noqa: PLR0917 - called once
         ),
         unsupported_routes(),
     ]
+    before: list[BaseRoute] = []
+    if development is not None:
+        controls = DevControls(
+            clock=clock, faults=development.faults, reset=development.reset, seed=engine.seeding.load
+        )
+        routers.insert(0, dev_routes(controls))
+        before.append(RefusedTokens(development.faults))
     app = build_app(
         routers=routers,
         plain_routes=[
+            *before,
             publish_route(
                 authenticate=authenticator.publisher,
                 submissions=Submissions(
@@ -565,7 +628,7 @@ async def _compose(  # noqa: PLR0917 - called once
                 watch=PublishWatch(metrics, clock, publisher.counts, debug=settings.log_level is LogLevel.DEBUG),
                 traces=engine.traces,
                 stopping=engine.stopping,
-            )
+            ),
         ],
         plain_descriptions=[publish_description()],
         webhooks=family_webhooks(REGISTRY.families),

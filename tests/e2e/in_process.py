@@ -16,6 +16,7 @@ from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.process import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.configuration import load_settings
+from bellwire.development import open_dev_server
 from bellwire.engine.seed import DemoCredentials
 from bellwire.observe.system_clock import SystemClock
 from bellwire.settings import Mode
@@ -88,6 +89,7 @@ async def running_server(
     environment: dict[str, str] | None = None,
     dev: bool = True,
     clock: SystemClock | None = None,
+    seed: bytes | None = None,
 ) -> AsyncIterator[Running]:
     """Start a server on a free port of the loopback interface, and stop it."""
     listening = listening_socket("127.0.0.1", 0)
@@ -99,7 +101,11 @@ async def running_server(
         overrides={"data_dir": data, "port": port},
     )
     clock = clock or SystemClock()
-    server = await open_server(settings, clock=clock, dev=True)
+    server: Server
+    if dev:
+        server = await open_dev_server(settings, clock=clock, seed=seed)
+    else:
+        server = await open_server(settings, clock=clock, dev=True)
     try:
         await server.start()
         uvicorn_server = uvicorn.Server(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -52,9 +53,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         environment = {"BELLWIRE_PUBLIC_URL": "https://events.example.com/api"}
         async with running_server(directory, environment=environment) as running:
             document = (await running.http.get(OPENAPI_PATH)).json()
+            app = running.server.app
+            assert isinstance(app, FastAPI), "without development controls the application stands alone"
             routes = frozenset(
                 (method.lower(), context.path)
-                for context in iter_route_contexts(running.server.app.routes)
+                for context in iter_route_contexts(app.routes)
                 if context.include_in_schema
                 for method in context.methods or ()
             )

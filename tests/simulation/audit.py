@@ -18,7 +18,7 @@ Name = tuple[SubscriptionId, Position, str]
 class Audit:
     """Told of everything as it happens; raises AssertionError at the first thing that must not be."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, least_pause: float) -> None:
         self.expected = Expectations()
         self.happenings: dict[int, Happening] = {}
         self.positions: dict[int, Position] = {}
@@ -30,6 +30,8 @@ class Audit:
         self.received: Counter[Name] = Counter()
         self.given_up: set[Name] = set()
         self.repeats = 0
+        self._least_pause = least_pause
+        self._failed_at: dict[Name, float] = {}
         self._uuids: dict[Name, str] = {}
         self._keys: dict[Position, str] = {}
         self._taken: set[Name] = set()
@@ -59,7 +61,7 @@ class Audit:
 
     # Sending
 
-    def posted(self, subscription: SubscriptionId, number: int, text: str, uuid: str) -> Name:
+    def posted(self, subscription: SubscriptionId, number: int, text: str, uuid: str, now: float) -> Name:
         """An attempt begins."""
         happening, position = self.happenings[number], self.positions[number]
         topic = text.partition("?")[0]
@@ -71,6 +73,8 @@ class Audit:
             assert self._uuids.setdefault(name, uuid) == uuid, f"{name} changed its uuid"
         if name in self._taken:
             assert name in self._may_repeat, f"{name} goes out again although it was delivered"
+        pause = now - self._failed_at.get(name, -1000.0)
+        assert pause > self._least_pause * 0.99, f"{name} is tried again after {pause} s"
         assert name not in self.given_up, f"{name} goes out again although it was given up"
         line = (subscription, happening.key)
         other = self._in_flight.setdefault(line, name)
@@ -97,8 +101,9 @@ class Audit:
         self.repeats += self.received[name] > 0
         self.received[name] += 1
 
-    def ended(self, name: Name, key: str, *, delivered: bool) -> None:
+    def ended(self, name: Name, key: str, now: float, *, delivered: bool) -> None:
         """The engine is told an attempt's outcome."""
+        self._failed_at[name] = now
         del self._in_flight[name[0], key]
         if delivered:
             self._has_outcome(name, key)
@@ -117,6 +122,11 @@ class Audit:
     def _has_outcome(self, name: Name, key: str) -> None:
         if self._unsettled.get((name[0], key)) == name:
             del self._unsettled[name[0], key]
+
+    def resumed(self, subscription: SubscriptionId) -> None:
+        """Pauses after failures are forgotten."""
+        for name in [name for name in self._failed_at if name[0] == subscription]:
+            del self._failed_at[name]
 
     # Disk and death
 
@@ -139,11 +149,13 @@ class Audit:
         self.given_up -= self._unrecorded
         self._unrecorded.clear()
         self._in_flight.clear()
+        self._failed_at.clear()
 
     def stopped(self) -> None:
         """The process ended by itself, with a disk that worked."""
         assert not self._unrecorded, f"a graceful stop recorded nothing of {sorted(self._unrecorded)[:5]}"
         self._in_flight.clear()
+        self._failed_at.clear()
 
     def forget(self, subscription: SubscriptionId) -> None:
         """It is gone: nothing more is owed."""

@@ -91,10 +91,11 @@ class SimulatedEndpoints:
         assert endpoint.target == f"/{subscription}", "a notification went to another's endpoint"
         assert head.startswith(b"POST ")
         key = self._audit.happenings[found.body.n].key
-        post = _Post(self._audit.posted(subscription, found.body.n, found.event, found.uuid), key, done)
+        loop = asyncio.get_running_loop()
+        name = self._audit.posted(subscription, found.body.n, found.event, found.uuid, loop.time())
+        post = _Post(name, key, done)
         self._under_way.add(post)
         arrives, seconds, result = self._fate(self.moods.get(subscription, Mood.GOOD))
-        loop = asyncio.get_running_loop()
         if arrives:
             post.arrives = loop.call_later(seconds * self._random.random(), self._arrive, post)
         post.ends = loop.call_later(seconds, self._end, post, result)
@@ -133,7 +134,7 @@ class SimulatedEndpoints:
             post.arrives.cancel()
             self._arrive(post)
         self._under_way.discard(post)
-        self._audit.ended(post.name, post.key, delivered=result.failure is None)
+        self._audit.ended(post.name, post.key, asyncio.get_running_loop().time(), delivered=result.failure is None)
         post.done(result)
 
     def _abandon(self, post: _Post) -> None:
@@ -145,8 +146,9 @@ class SimulatedEndpoints:
                 timer.cancel()
         if post.arrives is not None and self._random.random() < 0.5:
             self._audit.arrived(post.name, post.key)
-        self._audit.ended(post.name, post.key, delivered=False)
-        asyncio.get_running_loop().call_soon(post.done, _failure(FailureCode.CANCELLED))
+        loop = asyncio.get_running_loop()
+        self._audit.ended(post.name, post.key, loop.time(), delivered=False)
+        loop.call_soon(post.done, _failure(FailureCode.CANCELLED))
 
 
 def _failure(code: FailureCode, status: int = 0, retry_after: float | None = None) -> AttemptResult:

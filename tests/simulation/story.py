@@ -189,7 +189,7 @@ class Story:
 
     def __init__(self, seed: int, *, events: int = 60, lives: int = 4) -> None:
         self.random = Random(seed)
-        self.audit = Audit()
+        self.audit = Audit(least_pause=POLICY.least_pause)
         self.disk = Disk(self.audit, self.random)
         self.endpoints = SimulatedEndpoints(self.audit, self.random)
         self.kills: Counter[str] = Counter()
@@ -264,11 +264,7 @@ class Story:
         self._plan_death(loop)
         await process.start()
         self._after_start(process)
-        working: set[asyncio.Task[None]] = set()
-        for _ in range(self.random.randrange(10, 60)):
-            await asyncio.sleep(0.4 * self.random.random() ** 2)
-            working.add(asyncio.create_task(self._do_something(process)))
-        await asyncio.gather(*working)
+        await self._let_happen(process, self.random.randrange(10, 60))
         self.disk.failing = 0.0
         self.disk.kill_at = None
         loop.steps_left = None
@@ -276,10 +272,11 @@ class Story:
         self.audit.stopped()
 
     async def _to_the_end(self, process: Process, _loop: VirtualLoop) -> None:
-        self.disk.failing = 0.0
-        self.endpoints.moods.clear()
         await process.start()
         self._after_start(process)
+        await self._let_happen(process, 15)  # so that the engine has to get over it without a restart
+        self.disk.failing = 0.0
+        self.endpoints.moods.clear()
         while self._unpublished or len(self.audit.happenings) < self._events:
             await self._publish(process, 5)
         for subscriber in list(process.subscribers):
@@ -337,6 +334,13 @@ class Story:
         )
 
     # What happens
+
+    async def _let_happen(self, process: Process, number: int) -> None:
+        working: set[asyncio.Task[None]] = set()
+        for _ in range(number):
+            await asyncio.sleep(0.4 * self.random.random() ** 2)
+            working.add(asyncio.create_task(self._do_something(process)))
+        await asyncio.gather(*working)
 
     async def _do_something(self, process: Process) -> None:
         with contextlib.suppress(Unavailable):
@@ -426,6 +430,7 @@ class Story:
             try:
                 await process.live.change(replace(record, paused=True))
             except Unavailable:
+                self.audit.resumed(subscription)
                 process.deliveries.release(subscription)
                 raise
             self.audit.held.add(subscription)
@@ -439,6 +444,7 @@ class Story:
                 return
             self.audit.held.discard(subscription)
             await process.live.change(replace(record, paused=False))
+            self.audit.resumed(subscription)
             process.deliveries.release(subscription)
 
         await process.live.in_turn(subscription, resume)

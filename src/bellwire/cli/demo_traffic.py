@@ -103,15 +103,19 @@ class _Refused(Exception):
 
 @contextlib.asynccontextmanager
 async def demo_traffic(
-    server_url: str, credentials: DemoCredentials, clock: Clock, write: Callable[[str], None]
+    server_url: str, credentials: DemoCredentials, clock: Clock, write: Callable[[str], None], resets: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Run traffic while the context lasts. What goes wrong is written, and does not end the server."""
+    """Run traffic while the context lasts. What goes wrong is written, and does not end the server.
+
+    Args:
+        resets: set after each reset of the server, which takes the subscriptions away.
+    """
     async with (
         WebhookReceiver(path=BUILT_IN_RECEIVER_PATH, keep=False) as receiver,
         httpx.AsyncClient(base_url=server_url, timeout=30, trust_env=False) as client,
     ):
         demo = _Demo(client, credentials)
-        running = asyncio.create_task(_run(demo, receiver.url, clock, write))
+        running = asyncio.create_task(_run(demo, receiver.url, clock, write, resets))
         try:
             yield
         finally:
@@ -123,16 +127,42 @@ async def demo_traffic(
                     await demo.unsubscribe()
 
 
-async def _run(demo: _Demo, address: str, clock: Clock, write: Callable[[str], None]) -> None:
+async def _run(demo: _Demo, address: str, clock: Clock, write: Callable[[str], None], resets: asyncio.Event) -> None:
     scene = demo_scene(demo.credentials)
     rng = random.Random()  # noqa: S311 - stories, not secrets
+    filters = demo_filters(scene)
     try:
         await demo.log_in()
         await demo.unsubscribe()
-        await demo.subscribe(address, demo_filters(scene))
-        await run_traffic(Traffic(scene, rng), demo.publish, clock, rng)
+        await demo.subscribe(address, filters)
+        again = asyncio.create_task(_subscribe_again(demo, address, filters, resets, write))
+        try:
+            await run_traffic(Traffic(scene, rng), demo.publish, clock, rng)
+        finally:
+            again.cancel()
     except (_Refused, httpx.HTTPError) as error:
-        write(f"the built-in traffic has stopped: {error or type(error).__name__}")
+        _say_stopped(write, error)
+
+
+async def _subscribe_again(
+    demo: _Demo,
+    address: str,
+    filters: Mapping[str, list[str]],
+    resets: asyncio.Event,
+    write: Callable[[str], None],
+) -> None:
+    while True:
+        await resets.wait()
+        resets.clear()
+        try:
+            await demo.log_in()
+            await demo.subscribe(address, filters)
+        except (_Refused, httpx.HTTPError) as error:
+            _say_stopped(write, error)
+
+
+def _say_stopped(write: Callable[[str], None], error: Exception) -> None:
+    write(f"the built-in traffic has stopped: {str(error) or type(error).__name__}")
 
 
 class _Demo:

@@ -32,6 +32,10 @@ def dev(
         typer.Option("--data", help="Data directory: empty, missing or of an earlier run.", show_default=".bellwire"),
     ] = None,
     traffic: Annotated[bool, typer.Option(help="Run demo traffic to a built-in receiver, and show it.")] = True,
+    seed: Annotated[
+        Path | None,
+        typer.Option("--seed", help="YAML file with accounts, extensions, numbers, applications, subscriptions."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with settings, else BELLWIRE_CONFIG.")
     ] = None,
@@ -46,12 +50,15 @@ def dev(
     given = {"port": port, "data_dir": data}
     overrides = {key: value for key, value in given.items() if value is not None}
     settings = load_settings(os.environ, config, Mode.DEV, overrides=overrides)
+    seed_text = None if seed is None else _read_seed(seed)
 
+    import asyncio
     from contextlib import asynccontextmanager
     from urllib.parse import urlsplit
 
     from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH, Sample, line_for
     from bellwire.cli.process import run_server
+    from bellwire.development import DevServer
     from bellwire.observe.logs import set_up_logs
     from bellwire.settings import LogFormat, local_url
 
@@ -69,18 +76,32 @@ def dev(
             now = server.clock.now().astimezone()
             sample.add(lambda: line_for(attempt, event, f"{now:%H:%M:%S}", to=to), server.clock.monotonic())
 
-        server.attempts.listen(show)
+        server.on_attempt(show)
         if traffic and server.demo is not None:
             from bellwire.cli.demo_traffic import demo_traffic
 
-            async with demo_traffic(url, server.demo, server.clock, typer.echo):
+            resets = asyncio.Event()
+            if isinstance(server, DevServer):
+                server.on_reset(resets.set)
+            async with demo_traffic(url, server.demo, server.clock, typer.echo, resets):
                 yield
         else:
             yield
         sample.flush()
         typer.echo("stopping")
 
-    run_server(settings, dev=True, beside=with_traffic)
+    run_server(settings, dev=True, beside=with_traffic, seed=seed_text)
+
+
+def _read_seed(path: Path) -> bytes:
+    from bellwire.cli.failure import EXIT_USAGE, CommandFailed
+    from bellwire.engine.seed_document import MAX_SEED_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SEED_BYTES + 1)
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be read: {error.strerror}", EXIT_USAGE) from error
 
 
 def _what_runs(
@@ -96,6 +117,7 @@ def _what_runs(
         "families": f"{url}/bellwire/v1/event-families",
         "OpenAPI": f"{url}/bellwire/v1/openapi.json",
         "health": f"{url}/bellwire/v1/health",
+        "controls": f"{url}/bellwire/v1/dev/ (clock, faults, reset, seed)",
         "data": str(settings.data_dir),
         "credentials": f"{env} > .env",
         **_sign_in(demo),

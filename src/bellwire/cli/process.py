@@ -21,6 +21,7 @@ from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
 from bellwire.compose import Server, open_server
+from bellwire.development import open_dev_server
 from bellwire.observe.system_clock import SystemClock
 from bellwire.settings import Settings, local_url
 
@@ -49,8 +50,12 @@ class _Listener(uvicorn.Server):
         self.listens.set()
 
 
-def run_server(settings: Settings, *, dev: bool, beside: Beside) -> None:
+def run_server(settings: Settings, *, dev: bool, beside: Beside, seed: bytes | None = None) -> None:
     """Run a server until SIGINT or SIGTERM; a second signal ends requests that are under way.
+
+    Args:
+        dev: with the demo account and the development controls.
+        seed: in `dev`, a seed file's content.
 
     Raises:
         CommandFailed: it can't start, or did not stop in time.
@@ -61,7 +66,7 @@ def run_server(settings: Settings, *, dev: bool, beside: Beside) -> None:
     listening = listening_socket(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, listening, dev=dev, beside=beside))
+        runner.run(_run(settings, listening, dev=dev, beside=beside, seed=seed))
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -82,7 +87,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _run(settings: Settings, listening: socket.socket, *, dev: bool, beside: Beside) -> None:
+async def _run(settings: Settings, listening: socket.socket, *, dev: bool, beside: Beside, seed: bytes | None) -> None:
     stop = asyncio.Event()
     listener: _Listener | None = None
 
@@ -95,7 +100,12 @@ async def _run(settings: Settings, listening: socket.socket, *, dev: bool, besid
     for kind in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(kind, on_signal)
 
-    server = await open_server(settings, clock=SystemClock(), dev=dev)
+    clock = SystemClock()
+    server: Server
+    if dev:
+        server = await open_dev_server(settings, clock=clock, seed=seed)
+    else:
+        server = await open_server(settings, clock=clock, dev=False)
     try:
         await server.start()
         record_server_url(settings.data_dir, local_url(settings.host, settings.port))

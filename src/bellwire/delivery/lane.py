@@ -650,6 +650,8 @@ class Lane:
         self._generation += 1
 
     def _is_loadable(self, row: BacklogRow) -> bool:
+        # Invariant: bounded duplicates. What is in memory, under way, or has an outcome that its row may outlive until
+        # the next commit is not loaded once more, whatever modes the lane passes through.
         place = (row.position, row.topic)
         return not (
             place in self._loaded or place in self._finished or row.key in self._held or row.key in self._skipped_keys

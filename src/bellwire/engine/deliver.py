@@ -141,7 +141,7 @@ class Expired:
 class _Line:
     """A destination with its lane and its timer."""
 
-    __slots__ = ("cancels", "destination", "is_slow", "is_starved", "lane", "places", "timer", "wake_at")
+    __slots__ = ("cancels", "destination", "is_slow", "lane", "places", "starved_at", "timer", "wake_at")
 
     def __init__(self, destination: Destination, lane: Lane, places: OriginPlaces[_Line]) -> None:
         self.destination = destination
@@ -149,7 +149,8 @@ class _Line:
         self.places = places
         self.timer: asyncio.TimerHandle | None = None
         self.wake_at = 0.0
-        self.is_starved = False
+        self.starved_at: Gate[_Line] | None = None
+        """The gate at which it waits for a place."""
         self.is_slow = False
         """It stayed half full for longer than the router's patience, and was not nearly empty since."""
         self.cancels: dict[Notification, Callable[[], None]] = {}
@@ -507,8 +508,8 @@ class Deliveries:
             gates = places.live if lane.mode is Mode.LIVE else places.draining
             full = full_gate(gates)
             if full is not None:
-                if not line.is_starved:
-                    line.is_starved = True
+                if line.starved_at is not full:  # what it waited for in another mode may never come
+                    line.starved_at = full
                     full.waiting.append(line)
                 break
             running = lane.in_flight
@@ -639,7 +640,8 @@ class Deliveries:
             if gate.is_full:
                 return
             line = gate.waiting.popleft()
-            line.is_starved = False
+            if line.starved_at is gate:
+                line.starved_at = None
             if not line.lane.closed:
                 self._pump(line)
 
@@ -652,6 +654,7 @@ class Deliveries:
             lane.load((), {}, 0, now(), complete=False)  # ask again: much may have happened while waiting for a turn
             asked = lane.wants_rows(now())
             if not asked or lane.closed:
+                self._pump(line)  # it may be LIVE by now, with what it loaded from memory
                 return
             lane.begin_read()
             try:

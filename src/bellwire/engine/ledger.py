@@ -57,6 +57,7 @@ class CommitLedger:
 
     def take(self) -> Batch:
         """All that gathered, with the watermark that holds once it is committed."""
+        # Invariant: no loss. Both in one step: nothing below the watermark is without its outcome or its row.
         batch = Batch(self.settling.watermark(), self._attempts, self._puts, self._dones)
         self._attempts, self._puts, self._dones = [], [], []
         return batch

@@ -21,7 +21,7 @@ import structlog
 
 from bellwire.delivery.lane import Notification
 from bellwire.delivery.replay_window import Came, ReplayLimits, ReplayWindow
-from bellwire.engine.deliver import Deliveries
+from bellwire.engine.deliver import Deliveries, Unreadable
 from bellwire.engine.provision_scope import Scope, not_found
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import LiveSubscriptions, parse_stored
@@ -318,8 +318,10 @@ class Replays:
         """
         replay = job.replay
         header = f"{REPLAY_HEADER}: {replay.id}\r\n".encode()
-        async with self._places:
-            attempt = await self._deliveries.send_apart(replay.subscription, sent, headers=header)
+        attempt: Attempt | None = None
+        with contextlib.suppress(Unreadable):  # re-filtered this moment: it is matched again
+            async with self._places:
+                attempt = await self._deliveries.send_apart(replay.subscription, sent, headers=header)
         if attempt is None or attempt.failure is FailureCode.CANCELLED:  # the end of the subscription, or ours
             job.window.put_back(notification)
         else:

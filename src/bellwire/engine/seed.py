@@ -1,7 +1,8 @@
 """The demo account of `bellwire dev`: one company, its people, applications and keys, made once for a data directory.
 
 Every record has a fixed id and is saved whole, and the credentials are noted last (sealed, `DEMO_MEMO`). So a start
-that was interrupted is made good by the next, and a later start finds the note and changes nothing.
+that was interrupted is made good by the next, and a later start finds the note and changes nothing. Where there is a
+note but no admin key, the records were thrown away by a reset: all is made again, with the credentials of the note.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _FULL, _LIMITED, _PUBLIC = (
 )
 _LIMITED_PERMISSIONS = frozenset({Permission.READ_ACCOUNTS, Permission.READ_PRESENCE})
 _PASSWORD_BYTES = 9
+_JWT_LABEL, _LIMITED_JWT_LABEL = "Demo", "Limited demo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,28 +114,33 @@ def demo_credentials_from(memo: str | None) -> DemoCredentials | None:
 async def seed_demo(
     *, writer: DirectoryWriter, credentials: CredentialStore, installation: Installation, clock: Clock
 ) -> DemoCredentials:
-    """The credentials of the demo account, which is made if this data directory has none yet."""
+    """The credentials of the demo account, which is made if this data directory has none."""
+    jwts = UserJwts(credentials=credentials, installation=installation, clock=clock)
     earlier = demo_credentials_from(await installation.memo(DEMO_MEMO))
     if earlier is not None:
+        if not await credentials.keys(KeyKind.ADMIN):
+            await _make_again(earlier, writer, credentials, jwts, clock)
         return earlier
     await _make_company(writer)
-    full_secret, limited_secret = await _make_applications(writer)
-    password = await _make_logins(credentials)
-    jwts = UserJwts(credentials=credentials, installation=installation, clock=clock)
+    full_secret, limited_secret = new_secret(), new_secret()
+    await _make_applications(writer, full_secret, limited_secret)
+    password = new_secret(_PASSWORD_BYTES)
+    await _make_logins(credentials, password)
+    publisher_key, admin_key = new_api_key(KeyKind.PUBLISHER), new_api_key(KeyKind.ADMIN)
     made = DemoCredentials(
         account_id=ACCOUNT.id,
         extension_id=ADMINISTRATOR,
         other_extension_id=OTHER_USER,
         client_id=_FULL,
         client_secret=full_secret,
-        jwt=await _make_jwt(credentials, jwts, _FULL, "Demo"),
+        jwt=await _make_jwt(credentials, jwts, _FULL, _JWT_LABEL),
         limited_client_id=_LIMITED,
         limited_client_secret=limited_secret,
-        limited_jwt=await _make_jwt(credentials, jwts, _LIMITED, "Limited demo"),
+        limited_jwt=await _make_jwt(credentials, jwts, _LIMITED, _LIMITED_JWT_LABEL),
         public_client_id=_PUBLIC,
         redirect_uri=REDIRECT_URI,
-        publisher_key=await _make_key(credentials, clock, KeyKind.PUBLISHER),
-        admin_key=await _make_key(credentials, clock, KeyKind.ADMIN),
+        publisher_key=publisher_key,
+        admin_key=admin_key,
         a2p_number=A2P_NUMBER,
         toll_free_number=TOLL_FREE_NUMBER,
         password=password,
@@ -148,8 +155,20 @@ async def seed_demo(
             for person in PEOPLE
         ),
     )
+    await _make_keys(credentials, clock, publisher_key, admin_key)
     await installation.set_memo(DEMO_MEMO, msgspec.json.encode(made).decode())
     return made
+
+
+async def _make_again(
+    earlier: DemoCredentials, writer: DirectoryWriter, credentials: CredentialStore, jwts: UserJwts, clock: Clock
+) -> None:
+    await _make_company(writer)
+    await _make_applications(writer, earlier.client_secret, earlier.limited_client_secret)
+    await _make_logins(credentials, earlier.password)
+    for token, label in ((earlier.jwt, _JWT_LABEL), (earlier.limited_jwt, _LIMITED_JWT_LABEL)):
+        await credentials.save_jwt(jwts.credential_of(token, label=label))
+    await _make_keys(credentials, clock, earlier.publisher_key, earlier.admin_key)
 
 
 async def _make_company(writer: DirectoryWriter) -> None:
@@ -162,9 +181,7 @@ async def _make_company(writer: DirectoryWriter) -> None:
         await writer.save_device(device)
 
 
-async def _make_applications(writer: DirectoryWriter) -> tuple[str, str]:
-    """Three applications; returns the secrets of the full and the limited one."""
-    full_secret, limited_secret = new_secret(), new_secret()
+async def _make_applications(writer: DirectoryWriter, full_secret: str, limited_secret: str) -> None:
     for application in (
         Application(
             client_id=_FULL,
@@ -192,18 +209,15 @@ async def _make_applications(writer: DirectoryWriter) -> tuple[str, str]:
         ),
     ):
         await writer.save_application(application)
-    return full_secret, limited_secret
 
 
-async def _make_logins(credentials: CredentialStore) -> str:
+async def _make_logins(credentials: CredentialStore, password: str) -> None:
     """All users have one password, hashed once: a dozen hashes would take most of a second from the first start."""
-    password = new_secret(_PASSWORD_BYTES)
     password_hash = await asyncio.to_thread(hash_password, password)
     for person in PEOPLE:
         await credentials.save_login(
             UserLogin(extension_id=person.extension_id, user_name=person.user_name, password_hash=password_hash)
         )
-    return password
 
 
 async def _make_jwt(credentials: CredentialStore, jwts: UserJwts, client: ClientId, label: str) -> str:
@@ -212,17 +226,17 @@ async def _make_jwt(credentials: CredentialStore, jwts: UserJwts, client: Client
     return token
 
 
-async def _make_key(credentials: CredentialStore, clock: Clock, kind: KeyKind) -> str:
-    key = new_api_key(kind)
-    await credentials.save_key(
-        ApiKey(
-            id=f"demo-{kind.value}",
-            kind=kind,
-            label=f"Demo {kind.value} key",
-            key_hash=hash_secret(key),
-            account_id=None,
-            default_account_id=ACCOUNT.id if kind is KeyKind.PUBLISHER else None,
-            created_at=clock.now(),
+async def _make_keys(credentials: CredentialStore, clock: Clock, publisher_key: str, admin_key: str) -> None:
+    """The admin key last: it says that all is there."""
+    for kind, key in ((KeyKind.PUBLISHER, publisher_key), (KeyKind.ADMIN, admin_key)):
+        await credentials.save_key(
+            ApiKey(
+                id=f"demo-{kind.value}",
+                kind=kind,
+                label=f"Demo {kind.value} key",
+                key_hash=hash_secret(key),
+                account_id=None,
+                default_account_id=ACCOUNT.id if kind is KeyKind.PUBLISHER else None,
+                created_at=clock.now(),
+            )
         )
-    )
-    return key

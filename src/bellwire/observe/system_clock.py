@@ -31,6 +31,11 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead_ms / 1000
 
+    @property
+    def ahead_seconds(self) -> float:
+        """By how much it was advanced, in all."""
+        return self._ahead_ms / 1000
+
     def advance(self, by: timedelta) -> None:
         """Jump ahead, for development and tests. Never back: `by` is positive.
 
@@ -43,6 +48,10 @@ class SystemClock:
         self._ahead_ms = ahead_ms
         for listener in self._listeners:
             listener()
+
+    def forget_listeners(self) -> None:
+        """Those who listen are gone."""
+        self._listeners.clear()
 
     def on_advance(self, listener: Callable[[], None]) -> None:
         """Have it called after each advance, from whoever advanced: from the event loop."""

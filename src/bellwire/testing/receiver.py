@@ -251,8 +251,8 @@ class WebhookReceiver:
 
     def _receive(self, request: ReceivedRequest) -> Reply:
         """Take a request in and decide its answer."""
-        if self._only_counts and self.count:
-            # A benchmark, past its handshake: nothing to look at.
+        if self._only_counts and self.count and request.body:
+            # A notification, and nothing to look at: handshakes have no body.
             self.count += 1
             if self._waiters:
                 self._look_at_waiters()

@@ -39,6 +39,15 @@ async def test_notifications_are_kept_and_handed_on_in_order() -> None:
     assert (received[0].method, received[0].target) == ("POST", "/webhook")
 
 
+async def test_a_handshake_after_notifications_is_answered_also_where_they_are_only_counted() -> None:
+    async with WebhookReceiver(keep=False) as receiver, httpx.AsyncClient() as client:
+        await client.post(receiver.url, json={"uuid": "1"})
+        answer = await client.post(receiver.url, headers={"Validation-Token": "abc"})
+
+    assert answer.headers["validation-token"] == "abc"
+    assert (receiver.count, len(receiver.handshakes)) == (1, 1)
+
+
 async def test_waiting_in_vain_says_what_came() -> None:
     async with WebhookReceiver() as receiver, httpx.AsyncClient() as client:
         await client.post(receiver.url, json={})
