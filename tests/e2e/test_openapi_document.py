@@ -51,7 +51,7 @@ class Found:
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     async def look(directory: Path) -> Found:
         environment = {"BELLWIRE_PUBLIC_URL": "https://events.example.com/api"}
-        async with running_server(directory, environment=environment) as running:
+        async with running_server(directory, environment=environment, dev=False) as running:
             document = (await running.http.get(OPENAPI_PATH)).json()
             app = running.server.app
             assert isinstance(app, FastAPI), "without development controls the application stands alone"
