@@ -134,7 +134,9 @@ def _watch_subscriptions(metrics: Metrics, watched: Watched) -> None:
         "1 while most hosts can't be reached from here",
         lambda: float(endpoints.is_own_outage),
     )
-    metrics.watch_counter("bellwire_retention_sweeps", "Times that retention was looked after", lambda: retention.sweeps)
+    metrics.watch_counter(
+        "bellwire_retention_sweeps", "Times that retention was looked after", lambda: retention.sweeps
+    )
     metrics.watch_gauge(
         "bellwire_retention_suspended",
         "1 while nothing is dropped, since the clock jumped or the server was down for long",
