@@ -83,10 +83,6 @@ class Metrics(Collector):
 
         self._watch(name, collect)
 
-    def names(self) -> frozenset[str]:
-        """All that is watched, by the names it is watched under: without `_total`, `_bucket` and their like."""
-        return frozenset(self._sources)
-
     def render(self) -> bytes:
         """The text exposition; its media type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
