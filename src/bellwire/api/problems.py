@@ -159,7 +159,7 @@ def validation_entry(detail: Mapping[str, Any]) -> ErrorEntry:
     name = name[:_MAX_NAME]
     value = detail.get("input")
     shown = str(value)[:_MAX_VALUE] if isinstance(value, str | int | float | bool) else None
-    reason = _REASONS.get(detail.get("type", ""), detail.get("msg", "is invalid"))
+    reason = _REASONS.get(detail.get("type", ""), detail.get("msg", "is invalid")).removeprefix("Value error, ")
     if not name:
         return ErrorEntry("CMN-101", f"The request body is invalid: {reason}")
     return ErrorEntry("CMN-101", f"Parameter [{name}] value is invalid: {reason}", name, shown)
