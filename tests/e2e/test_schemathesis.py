@@ -36,7 +36,7 @@ from bellwire.wire.webhook.address import parse_address
 from tests.e2e.in_process import Running, running_server
 
 SEED = 20_260_301
-EXAMPLES = 6
+EXAMPLES = 5
 """Of each operation's fuzzing; its coverage of the schema is as large as the schema."""
 
 ALWAYS_REFUSED = {"POST /bellwire/v1/subscriptions/{subscriptionId}/probe"}
@@ -375,6 +375,7 @@ def _ndjson(_context: schemathesis.SerializationContext, value: Any) -> Any:
     return {"data": text.encode("utf-8", "surrogatepass")}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("hooks")
 def test_every_answer_is_one_that_the_document_describes(target: Target) -> None:
     config = schemathesis.Config.from_dict(configuration(target))
