@@ -88,6 +88,7 @@ async def running_server(
     environment: dict[str, str] | None = None,
     dev: bool = True,
     clock: SystemClock | None = None,
+    protocol: type[HttpProtocol] = HttpProtocol,
 ) -> AsyncIterator[Running]:
     """Start a server on a free port of the loopback interface, and stop it."""
     listening = listening_socket("127.0.0.1", 0)
@@ -105,7 +106,7 @@ async def running_server(
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
                 server.app,
-                http=HttpProtocol,
+                http=protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from bellwire.errors import (
     BellwireError,
+    BodyBrokenOff,
     ErrorEntry,
     InvalidRequest,
     OAuthRefused,
@@ -178,6 +179,8 @@ def field_name(place: Sequence[str | int]) -> str:
 
 async def _on_http_exception(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
+    if isinstance(raised.__cause__, BodyBrokenOff):  # FastAPI makes a 400 of whatever is raised while it reads a body
+        return await _on_bellwire_error(request, raised.__cause__)
     status = raised.status_code
     headers = dict(raised.headers or {})
     match status:
