@@ -9,6 +9,8 @@
     │   ├── Conflict              409
     │   ├── TooLarge              413
     │   ├── UnsupportedMedia      415
+    │   ├── BodyBrokenOff         400: there will be no more of the body
+    │   │   └── BodyStalled       408
     │   ├── TooManyRequests       429, with seconds to wait
     │   └── OAuthRefused          400 in the form of RFC 6749 section 5.2
     ├── ProtocolViolation         the remote peer broke its protocol
@@ -109,6 +111,16 @@ class UnsupportedMedia(InvalidRequest):
     """The body's media type is not one that this operation reads."""
 
     http_status = 415
+
+
+class BodyBrokenOff(InvalidRequest):
+    """The body ended before its end; raised where it is read, after all that came of it."""
+
+
+class BodyStalled(BodyBrokenOff):
+    """Nothing of the body came for too long."""
+
+    http_status = 408
 
 
 class TooManyRequests(InvalidRequest):

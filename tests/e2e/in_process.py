@@ -90,6 +90,7 @@ async def running_server(
     dev: bool = True,
     clock: SystemClock | None = None,
     seed: bytes | None = None,
+    protocol: type[HttpProtocol] = HttpProtocol,
 ) -> AsyncIterator[Running]:
     """Start a server on a free port of the loopback interface, and stop it."""
     listening = listening_socket("127.0.0.1", 0)
@@ -111,7 +112,7 @@ async def running_server(
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
                 server.app,
-                http=HttpProtocol,
+                http=protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

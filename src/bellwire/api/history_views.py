@@ -31,6 +31,7 @@ from bellwire.model.replay import Replay, ReplayState
 from bellwire.model.subscription import Subscription, SubscriptionApi, SubscriptionStatus, TransportType
 from bellwire.ports.history import EventHead, RecordedAttempt
 
+_NUMBER = re.compile(r"\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\s*")
 _SPACE_FOR_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -41,12 +42,15 @@ NAME = r"^[A-Za-z0-9._:-]{1,64}$"
 CURSOR = r"^[A-Za-z0-9_-]+$"
 
 
-def _plus_for_space(value: object) -> object:
-    """A `+` that a client did not encode arrives as a space (wire contract, 2.7)."""
-    return _SPACE_FOR_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
+def _as_written(value: object) -> object:
+    """A `+` that a client did not encode arrives as a space (wire contract, 2.7). A number is no time: pydantic would
+    take the year 2026 for so many seconds after 1970."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        raise ValueError("an ISO 8601 date-time is expected, as 2026-03-01T12:00:00Z")
+    return _SPACE_FOR_PLUS.sub(r"\1+\2", value)
 
 
-Moment = Annotated[datetime, BeforeValidator(_plus_for_space)]
+Moment = Annotated[datetime, BeforeValidator(_as_written)]
 
 SubscriptionPath = Annotated[SubscriptionId, Path(alias="subscriptionId", pattern=ID)]
 ReplayPath = Annotated[ReplayId, Path(alias="replayId", pattern=ID)]

@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from bellwire.errors import (
     BellwireError,
+    BodyBrokenOff,
     ErrorEntry,
     InvalidRequest,
     OAuthRefused,
@@ -159,7 +160,7 @@ def validation_entry(detail: Mapping[str, Any]) -> ErrorEntry:
     name = name[:_MAX_NAME]
     value = detail.get("input")
     shown = str(value)[:_MAX_VALUE] if isinstance(value, str | int | float | bool) else None
-    reason = _REASONS.get(detail.get("type", ""), detail.get("msg", "is invalid"))
+    reason = _REASONS.get(detail.get("type", ""), detail.get("msg", "is invalid")).removeprefix("Value error, ")
     if not name:
         return ErrorEntry("CMN-101", f"The request body is invalid: {reason}")
     return ErrorEntry("CMN-101", f"Parameter [{name}] value is invalid: {reason}", name, shown)
@@ -178,6 +179,8 @@ def field_name(place: Sequence[str | int]) -> str:
 
 async def _on_http_exception(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
+    if isinstance(raised.__cause__, BodyBrokenOff):  # FastAPI makes a 400 of whatever is raised while it reads a body
+        return await _on_bellwire_error(request, raised.__cause__)
     status = raised.status_code
     headers = dict(raised.headers or {})
     match status:

@@ -22,6 +22,7 @@ from bellwire.api.problems import error_content
 from bellwire.engine.publish import Origin, Publisher, Rejection, Submissions, Tally, repeatable_uuid
 from bellwire.errors import (
     BellwireError,
+    BodyBrokenOff,
     InvalidRequest,
     Overloaded,
     TooLarge,
@@ -181,6 +182,7 @@ class _Publishing:
         """Take a stream of NDJSON; lines of blanks are not counted.
 
         Raises:
+            BodyBrokenOff: the lines that came whole were taken; the last, without its line feed, was not.
             Unavailable: the server stops; what was read by then was taken.
         """
         lines = _Lines(self._limits.line_bytes)
@@ -273,6 +275,8 @@ def publish_route(
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         try:
             if media in {"application/x-ndjson", "application/ndjson", "application/jsonl"}:
+                if _declared_bytes(request) > limits.stream_bytes:
+                    raise TooLarge("CMN-101", f"The body is over {limits.stream_bytes} bytes; nothing of it was taken")
                 await publishing.take_lines(request.stream(), stopping)
             elif media == "application/json":
                 items = _items(await _whole_body(request, limits.json_bytes))
@@ -288,7 +292,7 @@ def publish_route(
         except BellwireError as problem:
             publishing.end(problem)
             refused = _as_too_many(problem)
-            if not publishing.tally.processed:
+            if not publishing.tally.processed and not isinstance(problem, BodyBrokenOff):
                 raise refused from problem
             status, headers, content = error_content(refused)
             return _answer(status, content | msgspec.to_builtins(_summary(publishing.tally)), headers)
@@ -322,14 +326,23 @@ def _items(body: bytes) -> list[bytes | msgspec.Raw | None]:
 
 
 async def _whole_body(request: Request, limit: int) -> bytes:
+    too_large = f"The body is over {limit} bytes; send large amounts as application/x-ndjson"
+    if _declared_bytes(request) > limit:
+        raise TooLarge("CMN-101", too_large)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise TooLarge("CMN-101", f"The body is over {limit} bytes; send large amounts as application/x-ndjson")
+            raise TooLarge("CMN-101", too_large)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _declared_bytes(request: Request) -> int:
+    """The body's length where the head says it; 0 where it doesn't."""
+    declared = request.headers.get("content-length", "")
+    return int(declared[:20]) if declared.isdecimal() else 0
 
 
 def _summary(tally: Tally) -> PublishSummary:

@@ -53,7 +53,7 @@ def publish_description() -> PlainDescription:
         "requestBody": {"required": True, "content": _content(event)},
         "responses": {
             "202": {"description": "Judged, and what was accepted is durable", "content": _json(answer)},
-            **{str(status): _error(status) for status in (400, 401, 413, 415, 429, 503)},
+            **{str(status): _error(status) for status in (400, 401, 408, 413, 415, 429, 503)},
         },
     }
     return PlainDescription(

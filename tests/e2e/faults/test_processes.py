@@ -119,10 +119,14 @@ async def test_sigterm_answers_a_stream_that_goes_on_for_ever_with_what_was_take
             )
             for number in range(50):
                 writer.write(message(number, uuid=f"streamed-{number}") + b"\n")
-            await inbox.wait_for(50)
+            answering = asyncio.create_task(reader.read())
+            arriving = asyncio.create_task(inbox.wait_for(50))
+            await asyncio.wait({answering, arriving}, return_when=asyncio.FIRST_COMPLETED)
+            assert not answering.done(), answering.result()
+            await arriving
 
             exit_code = await asyncio.to_thread(process.stop, SIGTERM, timeout=5)
-            head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+            head, _, content = (await answering).partition(b"\r\n\r\n")
             writer.close()
 
     assert exit_code == 0

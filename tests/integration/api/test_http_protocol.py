@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from bellwire.api.app import build_app
 from bellwire.api.http_protocol import MAX_HEAD_BYTES, HttpProtocol
 
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -30,7 +30,7 @@ async def echo(request: Request) -> PlainTextResponse:
 
 @asynccontextmanager
 async def serving(protocol: type[HttpProtocol] = HttpProtocol, **more: Any) -> AsyncIterator[Open]:
-    app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
+    app = build_app(routers=(), plain_routes=[Route("/", echo, methods=["GET", "POST"])], version="0")
     config = uvicorn.Config(app, http=protocol, ws="none", port=0, lifespan="off", log_config=None, **more)
     server = uvicorn.Server(config)
     config.load()
