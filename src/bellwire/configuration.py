@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import difflib
 import os
+import ssl
 import stat
+import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from bellwire.errors import Misconfigured, Problem
-from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Settings, Unacceptable, declarations
+from bellwire.host_name import is_address, is_local_name
+from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, Unacceptable, declarations
 
 CONFIG_FILE_VARIABLE = "BELLWIRE_CONFIG"
 MAX_CONFIG_BYTES = 1 << 20
+MAX_CERTIFICATE_BYTES = 16 << 20
+
+_MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")
+_SPACES = (
+    ("IPv4", IPv4Network("0.0.0.0/0")),
+    ("IPv6", IPv6Network("::/0")),
+    # The hosts of the public internet are all in here so far: an eighth of the whole, and yet everybody.
+    ("public IPv6", IPv6Network("2000::/4")),
+)
 
 CLIENT_VARIABLES = frozenset(
     {
@@ -57,7 +69,7 @@ def load_settings(
     """
     problems: list[Problem] = []
     if toml_path is None and environ.get(CONFIG_FILE_VARIABLE):
-        toml_path = Path(environ[CONFIG_FILE_VARIABLE]).expanduser()
+        toml_path = Path(os.path.expanduser(environ[CONFIG_FILE_VARIABLE]))  # noqa: PTH111 - leaves an unknown user's
     sources = [
         *(_read_file(toml_path, problems) if toml_path is not None else ()),
         *_read_environment(environ, problems),
@@ -72,7 +84,7 @@ def load_settings(
         try:
             values[key] = known[key][0].read(raw)
         except Unacceptable as error:
-            problems.append(Problem(spelled, str(error)))
+            problems += [Problem(spelled, text) for text in error.args]
     settings = Settings(**values)
     problems += _unusable(settings)
     if mode is Mode.SERVE:
@@ -117,8 +129,10 @@ def _read_environment(environ: Mapping[str, str], problems: list[Problem]) -> Se
 
 
 def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else "; `bellwire settings` lists them"
+    """The prefix that all names of the environment share says nothing about their likeness."""
+    keys = {spelled.removeprefix(ENVIRONMENT_PREFIX).lower(): spelled for spelled in known}
+    close = difflib.get_close_matches(name.removeprefix(ENVIRONMENT_PREFIX).lower(), keys, n=1, cutoff=0.7)
+    return f"; did you mean {keys[close[0]]}?" if close else "; `bellwire settings` lists them"
 
 
 def _unusable(settings: Settings) -> list[Problem]:
@@ -126,8 +140,8 @@ def _unusable(settings: Settings) -> list[Problem]:
     problems = []
     if (trouble := _trouble_with_directory(settings.data_dir)) is not None:
         problems.append(Problem("data_dir", trouble))
-    if settings.webhook_ca_file is not None and not os.access(settings.webhook_ca_file, os.R_OK):
-        problems.append(Problem("webhook_ca_file", f"{settings.webhook_ca_file} can't be read"))
+    if settings.webhook_ca_file is not None and (trouble := _trouble_with_certificates(settings.webhook_ca_file)):
+        problems.append(Problem("webhook_ca_file", trouble))
     if settings.max_event_bytes > settings.max_publish_bytes:
         problems.append(Problem("max_event_bytes", "must not be larger than max_publish_bytes"))
     if settings.webhook_connections_per_host > settings.webhook_connections:
@@ -139,13 +153,43 @@ def _trouble_with_directory(directory: Path) -> str | None:
     try:
         mode = directory.stat().st_mode
     except FileNotFoundError:
-        parent = next(p for p in directory.absolute().parents if p.exists())
-        return None if parent.is_dir() and os.access(parent, os.W_OK) else f"{directory} can't be made in {parent}"
+        wanted = directory.absolute()
+        # A link that leads nowhere is there, and nothing can be made in it or in its place.
+        nearest = next(path for path in (wanted, *wanted.parents) if os.path.lexists(path))
+        if (trouble := _trouble_with_writing(nearest)) is None:
+            return None
+        return f"{directory} can't be made in {nearest}: {trouble}"
     except OSError as error:
         return f"{directory} can't be used: {error.strerror}"
     if not stat.S_ISDIR(mode):
         return f"{directory} is not a directory"
-    return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} can't be written to"
+    trouble = _trouble_with_writing(directory)
+    return None if trouble is None else f"{directory} can't be written to: {trouble}"
+
+
+def _trouble_with_writing(directory: Path) -> str | None:
+    """Found out by making something: permissions alone say yes to root about /proc."""
+    try:
+        Path(tempfile.mkdtemp(prefix=".bellwire-", dir=directory)).rmdir()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _trouble_with_certificates(path: Path) -> str | None:
+    try:
+        if not path.is_file():  # a pipe would be waited for, a device read without end
+            return f"{path} is not a file that can be read"
+        if path.stat().st_size > MAX_CERTIFICATE_BYTES:
+            return f"{path} is larger than {MAX_CERTIFICATE_BYTES} bytes"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        return f"{path} is not a PEM file with certificates"
+    except OSError as error:
+        return f"{path} can't be read: {error.strerror}"
+    # A list of revoked certificates alone is loaded without complaint.
+    return None if context.cert_store_stats()["x509"] else f"{path} has no certificates"
 
 
 def _unsafe(settings: Settings) -> list[Problem]:
@@ -177,16 +221,32 @@ def _unsafe(settings: Settings) -> list[Problem]:
             )
         )
     for key in ("trusted_proxies", "webhook_allowed_networks"):
-        problems += [
-            Problem(key, f"{network} is every address; list the networks that are meant")
-            for network in getattr(settings, key)
-            if network.prefixlen == 0
-        ]
+        if (whose := _mostly_held(getattr(settings, key))) is not None:
+            problems.append(
+                Problem(key, f"holds more than half of all {whose} addresses; list the networks that are meant")
+            )
     return problems
 
 
+def _mostly_held(networks: Iterable[Network]) -> str | None:
+    """Which kind of addresses a list holds more than half of, all its networks taken together."""
+    held: list[IPv4Network | IPv6Network] = []
+    for network in networks:
+        held.append(network)
+        if network.version == 6 and network.overlaps(_MAPPED_IPV4):
+            held.append(_embedded(network))
+    for whose, space in _SPACES:
+        parts = collapse_addresses([n for n in held if n.version == space.version])  # type: ignore[type-var]
+        within = sum(min(part.num_addresses, space.num_addresses) for part in parts if part.overlaps(space))
+        if 2 * within > space.num_addresses:
+            return whose
+    return None
+
+
+def _embedded(network: IPv6Network) -> IPv4Network:
+    """The IPv4 addresses that are written as IPv6 ones (`::ffff:192.0.2.1`) in a network."""
+    return IPv4Network((int(network.network_address) & 0xFFFFFFFF, max(network.prefixlen - 96, 0)))
+
+
 def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return ip_address(host).is_loopback if is_address(host) else is_local_name(host)

@@ -9,13 +9,16 @@ readers. `configuration.py` reads the sources and judges the whole; `compose.py`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from bellwire.host_name import is_plausible_host, is_plausible_in_url
 
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
@@ -23,6 +26,9 @@ Network = IPv4Network | IPv6Network
 ENVIRONMENT_PREFIX = "BELLWIRE_"
 DEFAULT_PORT = 8710
 MAX_LISTED = 1000
+
+_URL_TEXT = re.compile(r"[!$&-;=@A-Z\[\]_a-z~%]+", re.ASCII)
+"""Characters of a URL without query and fragment (RFC 3986)."""
 
 
 class Mode(StrEnum):
@@ -45,7 +51,7 @@ class LogLevel(StrEnum):
 
 
 class Unacceptable(Exception):
-    """A value that a setting does not take; the text says what it takes."""
+    """A value that a setting does not take; each argument is a text that says what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,10 @@ def _path(value: object) -> Path:
     text = _text(value)
     if "\0" in text:
         raise Unacceptable("must be a path without NUL")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise Unacceptable(f"{text} names the home of a user that can't be found") from None
 
 
 def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
@@ -135,7 +144,16 @@ def _list_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, list | tuple) or len(value) > MAX_LISTED:
             raise Unacceptable(f"must be a list of at most {MAX_LISTED}, in the environment with commas between")
-        return tuple(read(item) for item in value)
+        accepted: list[T] = []
+        refused: list[str] = []
+        for number, item in enumerate(value, 1):
+            try:
+                accepted.append(read(item))
+            except Unacceptable as error:
+                refused += [f"item {number}: {text}" for text in error.args]
+        if refused:
+            raise Unacceptable(*refused)
+        return tuple(accepted)
 
     return read_list
 
@@ -147,22 +165,44 @@ def _network(value: object) -> Network:
         raise Unacceptable(f"{value!r} is not a network such as 10.1.0.0/16 ({error})") from None
 
 
+def _host(value: object) -> str:
+    text = _text(value)
+    if not is_plausible_host(text):
+        raise Unacceptable(f"{text!r} is neither an IP address nor a host's name")
+    return text
+
+
 def _http_url(value: object) -> str:
+    return _read_http_url(value)[0]
+
+
+def _read_http_url(value: object) -> tuple[str, SplitResult]:
     text = _text(value).rstrip("/")
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+    # `urlsplit` drops some control characters, and what is after an empty `?` or `#`; the text would keep them.
+    if not usable or not _URL_TEXT.fullmatch(text) or "@" in parts.netloc:
         raise Unacceptable("must be an http or https URL with a host, and without user, query and fragment")
+    return text, parts
+
+
+def _public_url(value: object) -> str:
+    """What clients are to reach this server by: it is written into answers, so it has to be right to the letter."""
+    text, parts = _read_http_url(value)
+    if not is_plausible_in_url(parts.netloc, parts.hostname or "") or parts.netloc.endswith(":"):
+        raise Unacceptable(f"has a host that is neither an IP address nor a host's name: {parts.netloc!r}")
+    if not {".", ".."}.isdisjoint(unquote(parts.path).split("/")):
+        raise Unacceptable("must be a URL whose path has no segments `.` and `..`: clients would take them away")
     return text
 
 
 def _origin(value: object) -> str:
     if value == "*":
         return "*"
-    text = _http_url(value)
+    text = _public_url(value)
     if urlsplit(text).path:
         raise Unacceptable(f"{value!r} is not an origin such as https://app.example.com")
     return text
@@ -181,12 +221,12 @@ class Settings:
         takes="a path",
         help="The directory that everything is kept in; belongs to one process. Made when it is missing.",
     )
-    host: str = _setting(_text, "127.0.0.1", takes="an IP address or name", help="The address to listen on.")
+    host: str = _setting(_host, "127.0.0.1", takes="an IP address or name", help="The address to listen on.")
     port: int = _setting(
         _count(0, 65535), DEFAULT_PORT, takes="0 to 65535", help="The TCP port to listen on; 0 takes a free one."
     )
     public_url: str | None = _setting(
-        _optional(_http_url),
+        _optional(_public_url),
         None,
         takes="an http or https URL",
         help="What clients reach this server by; written into every `uri`. By default host and port.",

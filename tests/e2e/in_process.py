@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from bellwire.api.http_protocol import HttpProtocol
-from bellwire.cli.process import listening_socket
+from bellwire.cli.listening_socket import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.configuration import load_settings
 from bellwire.development import open_dev_server

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 
-AccountOption = Annotated[str | None, typer.Option("--account", help="Account's id; for what belongs to one.")]
-ExtensionOption = Annotated[str | None, typer.Option("--extension", help="Extension's id; for what belongs to one.")]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", help="Account's id; needed for extensions, numbers and devices.")
+]
+ExtensionOption = Annotated[str | None, typer.Option("--extension", help="Extension's id; needed for JWTs.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID")]
 FieldsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE…", help="Fields; without any, they are listed.")

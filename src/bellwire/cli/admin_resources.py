@@ -41,7 +41,9 @@ class Resource:
 
         for option in self.within:
             if not within.get(option):
-                raise CommandFailed(f"give --{option}: {self.name} belong to an {option}", EXIT_USAGE)
+                raise CommandFailed(
+                    f"give --{option} ID: {self.name} belong to an {option}, and are found within it alone", EXIT_USAGE
+                )
         base = ROOT + self.path.format(**{name: quote(value or "", safe="") for name, value in within.items()})
         return base if record is None else f"{base}/{quote(record, safe='')}"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ import uvicorn
 from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
+from bellwire.cli.listening_socket import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.development import open_dev_server
 from bellwire.observe.system_clock import SystemClock
@@ -59,6 +59,7 @@ def run_server(settings: Settings, *, dev: bool, beside: Beside, seed: bytes | N
 
     Raises:
         CommandFailed: it can't start, or did not stop in time.
+        Misconfigured: host, port or data directory can't be used.
     """
     import uvloop
 
@@ -67,24 +68,6 @@ def run_server(settings: Settings, *, dev: bool, beside: Beside, seed: bytes | N
     settings = replace(settings, port=listening.getsockname()[1])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, listening, dev=dev, beside=beside, seed=seed))
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Bind before anything else is opened: a port that is taken is the likeliest thing to go wrong."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # TCP by name: asyncio's own loop turns Nagle off only where it is said, and a small answer else waits 40 ms.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(2048)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise CommandFailed(f"port {port} of {host} is in use by another program") from None
-        raise CommandFailed(f"can't listen on {host} port {port}: {error}") from None
-    listening.setblocking(False)
-    return listening
 
 
 async def _run(settings: Settings, listening: socket.socket, *, dev: bool, beside: Beside, seed: bytes | None) -> None:

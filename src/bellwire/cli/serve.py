@@ -30,6 +30,11 @@ def serve(
 
     settings = load_settings(os.environ, config, Mode.SERVE)
     if check:
+        from bellwire.cli.listening_socket import trouble_with_host
+        from bellwire.errors import Misconfigured
+
+        if (problem := trouble_with_host(settings.host)) is not None:
+            raise Misconfigured((problem,))
         typer.echo("the configuration is accepted")
         return
 

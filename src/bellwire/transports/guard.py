@@ -81,5 +81,5 @@ class AddressGuard:
                 continue
             if self.allow_private and kind in {_LOOPBACK, _PRIVATE}:
                 continue
-            return f"its host has a {kind} address"
+            return f"its host has {'an' if kind[0] in 'IuA' else 'a'} {kind} address"
         return None

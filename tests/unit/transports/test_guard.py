@@ -99,3 +99,15 @@ def test_a_named_network_is_allowed_and_its_neighbours_are_not() -> None:
 def test_plain_http_is_refused_unless_allowed() -> None:
     assert AddressGuard().refusal("http", [ip_address("8.8.8.8")]) is not None
     assert AddressGuard(allow_http=True).refusal("http", [ip_address("8.8.8.8")]) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("::ffff:127.0.0.1", "its host has an IPv4-embedding address"),
+        ("0.0.0.0", "its host has an unspecified address"),
+        ("10.0.0.1", "its host has a private address"),
+    ],
+)
+def test_a_refusal_reads_as_a_sentence(address: str, words: str) -> None:
+    assert AddressGuard().refusal("https", [ip_address(address)]) == words
