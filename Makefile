@@ -26,8 +26,9 @@ help:
 run: $(RUN_STAMP)
 	@exec $(BIN)/bellwire dev --port $(PORT)
 
+# Most tests wait for sockets, disks and processes rather than for a core: four at once, file by file.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile
 
 unit: $(TEST_STAMP)
 	$(BIN)/pytest tests/unit
