@@ -182,7 +182,8 @@ def _trouble(answer: bytes, *, has_body: bool) -> str | None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with running_server(tmp_path_factory.mktemp("wild")) as running:
+    # Not with development controls: among wild requests to all routes one would reset the server.
+    async with running_server(tmp_path_factory.mktemp("wild"), dev=False) as running:
         document = (await running.http.get(OPENAPI_PATH)).json()
         token = (await running.token())["access_token"]
         port = urlsplit(running.url).port

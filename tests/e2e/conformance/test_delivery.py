@@ -230,7 +230,7 @@ async def test_retry_after_is_honoured(stage: Stage) -> None:
     await stage.publish(stage.presence(uuid="later"))
     (attempt,) = await stage.outcomes(1)
     assert attempt.next_try_ms is not None
-    assert 600_000 <= attempt.next_try_ms - attempt.started_ms < 605_000
+    assert 600_000 <= attempt.next_try_ms - attempt.started_ms < 665_000  # a tenth more, at random, spreads a herd
     stage.advance(seconds=590)
     await stage.publish(stage.presence(uuid="meanwhile"))
     await stage.settle()
