@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from bellwire.delivery.lane import Lane, LaneLimits, Mode, Notification
+from bellwire.delivery.lane import Lane, LaneLimits, Mode
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.schedule import (
     DELIVERED,
     GIVE_UP,
@@ -29,8 +30,10 @@ from bellwire.delivery.schedule import (
     is_refusal,
 )
 from bellwire.delivery.settling import Settling
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.engine.ledger import CommitLedger
-from bellwire.engine.places import Gate, OriginPlaces, Places, full_gate
+from bellwire.engine.line import Destination, LaneView, Line, Unreadable
+from bellwire.engine.places import Gate, Places, full_gate
 from bellwire.errors import Fenced, Unavailable
 from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, BacklogRow, FailureCode
 from bellwire.model.event import Event
@@ -53,80 +56,8 @@ _OUTCOMES = {
 _log = structlog.get_logger("bellwire.deliver")
 
 
-class Unreadable(Exception):
-    """A notification that can't be written; the text is one plain sentence for people."""
-
-
-class Destination(Protocol):
-    """One subscription as its deliveries see it."""
-
-    @property
-    def id(self) -> SubscriptionId: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
-
-    @property
-    def address(self) -> str:
-        """As the subscriber wrote it."""
-        ...
-
-    @property
-    def is_held(self) -> bool:
-        """Its record says that nothing may be sent: it is paused, or its address is blacklisted."""
-        ...
-
-    def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
-        """The notification's uuid, the request head and the body.
-
-        Raises:
-            Unreadable: the event filter that it was matched by is not known any more.
-        """
-        ...
-
-
 Observe = Callable[[Destination, Attempt, Event | None], None]
 """Is told of each attempt, from the event loop; must be quick."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLimits:
-    """Counts; times in seconds."""
-
-    in_flight: int = 1024
-    in_flight_per_origin: int = 64
-    lane: LaneLimits = field(default_factory=LaneLimits)
-    commit_every: float = 0.05
-    settle_within: float = 2.0
-    """No notification holds the watermark back for longer: then its subscription spills."""
-    sweep_every: float = 0.25
-    reads_at_once: int = 8
-    apart_at_once: int = 32
-    """Attempts outside the lanes: tests and replays."""
-    gathered: int = 20_000
-    """Entries of an uncommitted batch at which the router waits for the commit."""
-    patience: float = 0.05
-    """The router waits so long for a LIVE lane that is half full; one that stays so is left to overflow."""
-    patience_again_after: float = 0.5
-    """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
-    memory_bytes: int = 128 << 20
-    """Bodies that wait in memory, over all lanes."""
-    purge_again_after: float = 1.0
-    """A backlog that could not be dropped, since the disk failed, is tried again after this long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneView:
-    """A subscription's notifications as they are now. `mode`: live, spilling or draining."""
-
-    mode: Mode
-    is_held: bool
-    is_trying: bool
-    """An attempt is under way or about to begin."""
-    waiting: int
-    """In memory."""
-    in_flight: int
-    backlog_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,24 +67,6 @@ class Expired:
     rows: int
     first: Position
     last: Position
-
-
-class _Line:
-    """A destination with its lane and its timer."""
-
-    __slots__ = ("cancels", "destination", "is_slow", "lane", "places", "starved_at", "timer", "wake_at")
-
-    def __init__(self, destination: Destination, lane: Lane, places: OriginPlaces[_Line]) -> None:
-        self.destination = destination
-        self.lane = lane
-        self.places = places
-        self.timer: asyncio.TimerHandle | None = None
-        self.wake_at = 0.0
-        self.starved_at: Gate[_Line] | None = None
-        """The gate at which it waits for a place."""
-        self.is_slow = False
-        """It stayed half full for longer than the router's patience, and was not nearly empty since."""
-        self.cancels: dict[Notification, Callable[[], None]] = {}
 
 
 class Deliveries:
@@ -183,11 +96,11 @@ class Deliveries:
         self._limits = limits or DeliveryLimits()
         self._policy = policy or RetryPolicy()
         self._on_fatal = on_fatal
-        self._lines: dict[SubscriptionId, _Line] = {}
-        self._active: dict[SubscriptionId, _Line] = {}
-        self._places: Places[_Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
+        self._lines: dict[SubscriptionId, Line] = {}
+        self._active: dict[SubscriptionId, Line] = {}
+        self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
         self._patient_again_at = 0.0
-        self._pressed: dict[_Line, float] = {}
+        self._pressed: dict[Line, float] = {}
         self._relieved = asyncio.Event()
         self._parallel = self._limits.lane.parallel
         self._high_water = max(1, self._limits.lane.waiting // 2)
@@ -365,7 +278,7 @@ class Deliveries:
             backlog_rows=totals.rows if totals else 0,
             paused=held,
         )
-        line = _Line(destination, lane, self._places.enter(destination.endpoint.origin))
+        line = Line(destination, lane, self._places.enter(destination.endpoint.origin))
         self._lines[destination.id] = line
         if totals:
             self._active[destination.id] = line
@@ -495,7 +408,7 @@ class Deliveries:
 
     # Attempts
 
-    def _pump(self, line: _Line) -> None:
+    def _pump(self, line: Line) -> None:
         """Do all that the line's lane allows now: start, read, or set its timer."""
         if self._stopping:
             return
@@ -525,7 +438,7 @@ class Deliveries:
                 self._spawn(self._read(line))
             self._set_timer(line, lane.next_wake(), now)
 
-    def _attempt(self, line: _Line, notification: Notification) -> None:
+    def _attempt(self, line: Line, notification: Notification) -> None:
         event = notification.event
         if event is None:
             self._lost(line, notification, "The event is no longer kept, so it can't be delivered.")
@@ -544,11 +457,11 @@ class Deliveries:
 
     def _attempted(  # noqa: PLR0917 - bound by `partial` at every attempt
         self,
-        line: _Line,
+        line: Line,
         notification: Notification,
         uuid: str,
         started_ms: int,
-        gates: tuple[Gate[_Line], ...],
+        gates: tuple[Gate[Line], ...],
         result: AttemptResult,
     ) -> None:
         for gate in gates:
@@ -598,19 +511,19 @@ class Deliveries:
             if gate.waiting:
                 self._admit(gate)
 
-    def _press(self, line: _Line) -> None:
+    def _press(self, line: Line) -> None:
         """Let the router wait for a lane that is half full, if its endpoint still takes something."""
         now = self._clock.monotonic()
         until = min(now, line.lane.progress_at) + self._limits.patience
         if until > now >= self._patient_again_at:
             self._pressed[line] = until
 
-    def _relieve(self, line: _Line) -> None:
+    def _relieve(self, line: Line) -> None:
         line.is_slow = False
         if self._pressed.pop(line, None) is not None and not self._pressed:
             self._relieved.set()
 
-    def _lost(self, line: _Line, notification: Notification, detail: str) -> None:
+    def _lost(self, line: Line, notification: Notification, detail: str) -> None:
         """It can't be sent, now or later: recorded, so that it does not vanish without a trace."""
         attempt = self._without_attempt(line, notification, "", detail)
         self._ledger.record(attempt)
@@ -618,7 +531,7 @@ class Deliveries:
         line.lane.finished(notification, GIVE_UP, self._clock.monotonic())
         self._dirty.set()
 
-    def _without_attempt(self, line: _Line, notification: Notification, uuid: str, detail: str) -> Attempt:
+    def _without_attempt(self, line: Line, notification: Notification, uuid: str, detail: str) -> Attempt:
         """The record of a notification that is given up without being tried again."""
         return Attempt(
             subscription=line.lane.subscription,
@@ -634,7 +547,7 @@ class Deliveries:
             detail=detail,
         )
 
-    def _admit(self, gate: Gate[_Line]) -> None:
+    def _admit(self, gate: Gate[Line]) -> None:
         """Give lines that waited for a place their turn, longest waiting first, each at most once."""
         for _ in range(len(gate.waiting)):
             if gate.is_full:
@@ -647,7 +560,7 @@ class Deliveries:
 
     # Backlog
 
-    async def _read(self, line: _Line) -> None:
+    async def _read(self, line: Line) -> None:
         lane = line.lane
         async with self._reads:
             now = self._clock.monotonic
@@ -671,7 +584,7 @@ class Deliveries:
             lane.load(rows, events, asked, now(), complete=True)
         self._pump(line)
 
-    def _set_timer(self, line: _Line, at: float | None, now: float) -> None:
+    def _set_timer(self, line: Line, at: float | None, now: float) -> None:
         if at is None or at <= now:
             return
         if line.timer is not None:
@@ -681,7 +594,7 @@ class Deliveries:
         line.wake_at = at
         line.timer = asyncio.get_running_loop().call_later(max(at - now, LEAST_TIMER_SECONDS), self._timer_ended, line)
 
-    def _timer_ended(self, line: _Line) -> None:
+    def _timer_ended(self, line: Line) -> None:
         """By our clock it may be a little early; then nothing is due yet, and the timer is set again."""
         line.timer = None
         self._pump(line)
