@@ -126,9 +126,7 @@ class BacklogCursor:
         self._put_since_read_began = False
         self._read_generation = self._generation
 
-    def choose(
-        self, rows: Sequence[BacklogRow], held: Collection[str], room: int, room_bytes: int
-    ) -> list[BacklogRow]:
+    def choose(self, rows: Sequence[BacklogRow], held: Collection[str], room: int, room_bytes: int) -> list[BacklogRow]:
         """Which of the rows read could be loaded now, in at most so many and so many bytes, but always one."""
         chosen: list[BacklogRow] = []
         for row in rows:
@@ -144,7 +142,12 @@ class BacklogCursor:
         return chosen
 
     def take(
-        self, rows: Sequence[BacklogRow], events: Mapping[Position, Event], held: Collection[str], asked: int, now: float
+        self,
+        rows: Sequence[BacklogRow],
+        events: Mapping[Position, Event],
+        held: Collection[str],
+        asked: int,
+        now: float,
     ) -> list[Notification]:
         """Move on past the rows that were read; returns those to load, in order."""
         found: list[Notification] = []

@@ -1,4 +1,4 @@
-"""One event for one subscription, as it waits, goes out and is settled; and what a lane tells of it to the next commit."""
+"""One event for one subscription, as it waits, goes out and is settled; and what its lane tells the next commit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Protocol
 
 from bellwire.model.attempt import BacklogRow
 from bellwire.model.event import Event
-from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.ids import LOG_START, Position, SubscriptionId
 
 Place = tuple[Position, str]
 """Position and topic: a notification's identity within its subscription, and its order."""
+START: Place = (LOG_START, "")
+"""Before all others."""
 
 
 class Notification:
@@ -52,6 +54,21 @@ class Notification:
         self.size_bytes = size_bytes
         self.routed_at = routed_at
         self.has_row = has_row
+
+    @classmethod
+    def of_row(cls, row: BacklogRow, event: Event | None, now: float) -> Notification:
+        """As read from the backlog, at running time `now`."""
+        return cls(
+            row.position,
+            row.topic,
+            row.key,
+            row.filter_version,
+            row.filter_index,
+            event,
+            row.size_bytes,
+            now,
+            has_row=True,
+        )
 
     @property
     def place(self) -> Place:

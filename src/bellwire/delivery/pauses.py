@@ -13,8 +13,16 @@ import heapq
 class Pauses:
     """Times are running time in seconds."""
 
-    __slots__ = ("_endpoint_free_at", "_failures_before_hold", "_held_order", "_most_held", "_parallel", "_ramp")
-    __slots__ += ("failures", "held")
+    __slots__ = (
+        "_endpoint_free_at",
+        "_failures_before_hold",
+        "_held_order",
+        "_most_held",
+        "_parallel",
+        "_ramp",
+        "failures",
+        "held",
+    )
 
     def __init__(self, *, parallel: int, failures_before_hold: int, held_keys: int, at_once: int) -> None:
         """`held_keys`: with more of them held, nothing else starts. `at_once`: how many attempts to begin with."""

@@ -29,5 +29,7 @@ class DeliveryLimits:
     """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
     memory_bytes: int = 128 << 20
     """Bodies that wait in memory, over all lanes."""
+    read_again_after: float = 1.0
+    """A backlog that could not be read, since the disk failed, is read again after this long."""
     purge_again_after: float = 1.0
     """A backlog that could not be dropped, since the disk failed, is tried again after this long."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from bellwire.delivery.notification import Notification
 from bellwire.engine.deliver import Deliveries
-from bellwire.engine.line import Unreadable
 from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
+from bellwire.engine.line import Unreadable
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import parse_stored
 from bellwire.filters import EventFilter, rows_with_stated

@@ -10,6 +10,7 @@ from typing import Protocol
 from bellwire.delivery.lane import Lane, Mode
 from bellwire.delivery.notification import Notification
 from bellwire.engine.places import Gate, OriginPlaces
+from bellwire.model.attempt import Attempt
 from bellwire.model.event import Event
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.webhook import Endpoint
@@ -45,6 +46,10 @@ class Destination(Protocol):
             Unreadable: the event filter that it was matched by is not known any more.
         """
         ...
+
+
+Observe = Callable[[Destination, Attempt, Event | None], None]
+"""Is told of each attempt, from the event loop; must be quick."""
 
 
 class Line:
