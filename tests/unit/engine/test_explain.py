@@ -412,7 +412,9 @@ def test_the_verdict_on_whole_made_up_events_is_that_of_the_router(
     }
     if event.event.audience is not None:
         item["audience"] = list(event.event.audience)
-    whole = a_subscription(versions=(a_version(1, 0, None, text),), owner_id=subscription.owner_id, api=subscription.api)
+    whole = a_subscription(
+        versions=(a_version(1, 0, None, text),), owner_id=subscription.owner_id, api=subscription.api
+    )
     asker = Asker(account=ACCOUNT, extension=subscription.owner_id, is_bound=True)
 
     said = explain_made_up(text, json.dumps(item).encode(), asker=asker, directory=COMPANY, max_event_bytes=99_999)

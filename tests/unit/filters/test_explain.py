@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bellwire.families import REGISTRY
 from bellwire.filters import Announced, EventFilter, Explanation, ReasonKind, explain, parse_filter
@@ -157,6 +159,27 @@ def test_values_of_different_parties_do_not_add_up() -> None:
         "No one part of the body has all of direction=Inbound, statusCode=Answered; its 2 parts have: "
         "direction=Inbound statusCode=Proceeding; direction=Outbound statusCode=Answered"
     )
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"direction": st.lists(st.sampled_from(["Inbound", "Outbound"]), max_size=2).map(tuple)},
+            optional={"statusCode": st.lists(st.sampled_from(["Answered", "Gone"]), max_size=2).map(tuple)},
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(
+        st.sampled_from(["direction=Inbound", "direction=Outbound", "statusCode=Answered", "statusCode=Gone"]),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_the_verdict_on_any_rows_is_that_of_the_filter_itself(rows: list[dict[str, Any]], query: list[str]) -> None:
+    event_filter = wanted(f"{SESSIONS}?{'&'.join(query)}")
+
+    assert explain(event_filter, announced(SESSIONS, rows=tuple(rows))).matches == event_filter.fits(tuple(rows))
 
 
 def test_what_a_body_has_no_place_for_is_noted_and_matches() -> None:
