@@ -23,7 +23,7 @@ UNSUPPORTED: dict[str, str] = {
     "/restapi/oauth/jwks": "GET",
     "/restapi/oauth/userinfo": "GET",
     "/restapi/oauth/wstoken": "POST",
-    f"{_ACCOUNT}/a2p-sms/batches": "GET POST",
+    f"{_ACCOUNT}/a2p-sms/batches": "GET",
     f"{_ACCOUNT}/a2p-sms/batches/{{batchId}}": "GET",
     f"{_ACCOUNT}/a2p-sms/messages": "GET",
     f"{_ACCOUNT}/a2p-sms/messages/{{messageId}}": "GET",

@@ -1,4 +1,4 @@
-"""The outbox: events that were committed with what they tell of, on their way into the event log (engine.md, Publish)."""
+"""The outbox: events that were committed with what they tell of, on their way into the log (engine.md, Publish)."""
 
 from __future__ import annotations
 

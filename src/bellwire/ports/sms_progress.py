@@ -87,6 +87,15 @@ class Received:
     reply_segments: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of texts that came in."""
+
+    messages: list[MessageId]
+    replies: list[Waiting]
+    """Automatic replies that wait to be sent now."""
+
+
 class SmsProgress(Protocol):
     async def waiting(self) -> list[Waiting]:
         """Batches with queued messages, oldest first; for the start."""
@@ -96,8 +105,16 @@ class SmsProgress(Protocol):
         """Queued messages of a batch in ascending order of their ids."""
         ...
 
-    async def hand_over(self, messages: Sequence[MessageId]) -> None:
-        """Note durably that these are about to be given to a carrier that can't be asked again."""
+    async def queued_again(self, messages: Sequence[MessageId]) -> list[QueuedMessage]:
+        """Those of these that are queued still, as they now are."""
+        ...
+
+    async def hand_over(self, messages: Sequence[QueuedMessage], *, in_doubt: bool) -> None:
+        """Announce that these are queued: they are about to be given to the carrier.
+
+        Args:
+            in_doubt: the carrier can't be asked again; note durably that from now on they may have been sent.
+        """
         ...
 
     async def take_back(self, messages: Sequence[MessageId]) -> None:
@@ -127,12 +144,8 @@ class SmsProgress(Protocol):
         """Messages that a carrier has taken and not reported on finally, in ascending order of their ids."""
         ...
 
-    async def receive(self, received: Sequence[Received], at: datetime) -> list[Waiting]:
-        """Store texts that came in, with what they change; one whose `carrier_key` was seen before is left out.
-
-        Returns:
-            the automatic replies that now wait to be sent.
-        """
+    async def receive(self, received: Sequence[Received], at: datetime) -> Stored:
+        """Store texts that came in, with what they change; one whose `carrier_key` was seen before is left out."""
         ...
 
     async def expire(self, *, before: datetime, at: datetime, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""The outbox over its table: changes of records that say something put their events in with them, in one transaction."""
+"""The outbox over its table: changes of records put the events that tell of them in, in the same transaction."""
 
 from __future__ import annotations
 

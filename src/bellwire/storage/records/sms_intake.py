@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -57,19 +58,15 @@ class SqlBatchIntake:
         fixed = (batch.account_id, key, batch.sender)
         created = _micros(batch.created_at)
         tail = (MessageDirection.OUTBOUND.value, MessageStatus.QUEUED.value)
-        rows = [(*fixed, one.recipient, one.text, *tail, one.segments, created, created) for one in new]
+        rows: list[tuple[object, ...]] = [
+            (*fixed, one.recipient, one.text, *tail, one.segments, created, created) for one in new
+        ]
         await self._records.write(lambda connection: _add(connection, rows))
 
     async def name_sender(self, key: BatchKey, sender: str) -> None:
-        """For a request that names its sender after its messages: write it into those that are stored, step by step."""
-        after = 0
-        while True:
-            last = await self._records.write(
-                lambda connection, after=after: _name_sender(connection, key, sender, after)
-            )
-            if last is None:
-                return
-            after = last
+        last: int | None = 0
+        while last is not None:
+            last = await self._records.write(partial(_name_sender, key=key, sender=sender, after=last))
 
     async def accept(self, key: BatchKey, batch: Batch, *, text: str | None, segments: int | None) -> None:
         row = {**columns(batch), "accepted": True, "text": text, "segments": segments}
@@ -97,7 +94,7 @@ def _add(connection: Connection, rows: list[tuple[object, ...]]) -> None:
     connection.exec_driver_sql(str(statement), rows)
 
 
-def _name_sender(connection: Connection, key: BatchKey, sender: str, after: int) -> int | None:
+def _name_sender(connection: Connection, *, key: BatchKey, sender: str, after: int) -> int | None:
     """Returns the last id of the step; None when none was left."""
     step = (
         select(messages.c.id)

@@ -14,7 +14,7 @@ from bellwire.model.sms import (
     MessageStatus,
     OutgoingText,
 )
-from bellwire.ports.sms_progress import Processed, QueuedMessage, Received, Waiting
+from bellwire.ports.sms_progress import Processed, QueuedMessage, Received, Stored, Waiting
 from bellwire.ports.sms_store import BatchKey
 from bellwire.sms.events import SmsEvent, batch_event, message_event
 from bellwire.storage.records.database import Records
@@ -29,6 +29,7 @@ from bellwire.storage.records.sms_rows import (
     opt_out_by_code,
     queued_message,
     sent_message,
+    still_queued,
 )
 from bellwire.storage.records.sms_tables import (
     batch,
@@ -57,10 +58,14 @@ class SqlSmsProgress:
             lambda connection: [queued_message(row) for row in connection.execute(statement)]
         )
 
-    async def hand_over(self, messages: Sequence[MessageId]) -> None:
-        rows = [{"message_id": int(one)} for one in messages]
-        if rows:
-            await self._records.write(lambda connection: connection.execute(insert(submission), rows).rowcount)
+    async def queued_again(self, messages: Sequence[MessageId]) -> list[QueuedMessage]:
+        statement = _to_send().where(message.c.id.in_([int(one) for one in messages])).order_by(message.c.id)
+        return await self._records.read(
+            lambda connection: [queued_message(row) for row in connection.execute(statement)]
+        )
+
+    async def hand_over(self, messages: Sequence[QueuedMessage], *, in_doubt: bool) -> None:
+        await self._outbox.write(lambda connection, say: _hand_over(connection, say, messages, in_doubt))
 
     async def take_back(self, messages: Sequence[MessageId]) -> None:
         statement = delete(submission).where(submission.c.message_id.in_([int(one) for one in messages]))
@@ -96,7 +101,7 @@ class SqlSmsProgress:
 
         return await self._records.read(read)
 
-    async def receive(self, received: Sequence[Received], at: datetime) -> list[Waiting]:
+    async def receive(self, received: Sequence[Received], at: datetime) -> Stored:
         return await self._outbox.write(lambda connection, say: receive(connection, say, received, at))
 
     async def expire(self, *, before: datetime, at: datetime, limit: int) -> int:
@@ -141,6 +146,13 @@ def _queued(waiting: Waiting) -> Select[tuple[object, ...]]:
     )
 
 
+def _hand_over(connection: Connection, say: list[SmsEvent], messages: Sequence[QueuedMessage], in_doubt: bool) -> None:
+    say += [message_event(still_queued(one)) for one in messages]
+    marks = [{"message_id": int(one.id)} for one in messages if not one.opted_out]
+    if in_doubt and marks:
+        connection.execute(insert(submission), marks)
+
+
 _SET_PROCESSED = (
     update(message)
     .where(message.c.id == bindparam("the_id"))
@@ -162,8 +174,8 @@ def _record(
     announce: frozenset[BatchKey],
 ) -> None:
     ids = [int(one.message.id) for one in processed]
-    still_queued = select(message.c.id).where(message.c.id.in_(ids), message.c.status == MessageStatus.QUEUED)
-    queued = set(connection.execute(still_queued).scalars())
+    are_queued = select(message.c.id).where(message.c.id.in_(ids), message.c.status == MessageStatus.QUEUED)
+    queued = set(connection.execute(are_queued).scalars())
     news = [one for one in processed if int(one.message.id) in queued]
     connection.execute(delete(submission).where(submission.c.message_id.in_(ids)))
     if not news:

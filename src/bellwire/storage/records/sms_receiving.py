@@ -14,17 +14,17 @@ from bellwire.model.sms import (
     MessageStatus,
 )
 from bellwire.model.sms_records import ConsentChange, Message
-from bellwire.ports.sms_progress import Received, Waiting
+from bellwire.ports.sms_progress import Received, Stored, Waiting
 from bellwire.sms.events import SmsEvent, message_event
 from bellwire.storage.records.consents import change_consent
 from bellwire.storage.records.rows import columns
 from bellwire.storage.records.sms_tables import inbound_key, message, queued_reply
 
 
-def receive(connection: Connection, say: list[SmsEvent], received: Sequence[Received], at: datetime) -> list[Waiting]:
+def receive(connection: Connection, say: list[SmsEvent], received: Sequence[Received], at: datetime) -> Stored:
     """See `SmsProgress.receive`."""
     seen = _seen(connection, [one.text.carrier_key for one in received if one.text.carrier_key is not None])
-    replies: list[Waiting] = []
+    stored = Stored([], [])
     for one in received:
         key = one.text.carrier_key
         if key is not None:
@@ -32,10 +32,10 @@ def receive(connection: Connection, say: list[SmsEvent], received: Sequence[Rece
                 continue
             seen.add(key)
             connection.execute(insert(inbound_key).values(carrier_key=key, received_at=at))
-        _store(connection, say, one, at)
+        stored.messages.append(_store(connection, say, one, at))
         if one.reply is not None:
-            replies.append(_queue_reply(connection, one, one.reply, at))
-    return replies
+            stored.replies.append(_queue_reply(connection, one, one.reply, at))
+    return stored
 
 
 def _seen(connection: Connection, keys: Sequence[str]) -> set[str]:
@@ -44,7 +44,7 @@ def _seen(connection: Connection, keys: Sequence[str]) -> set[str]:
     )
 
 
-def _store(connection: Connection, say: list[SmsEvent], one: Received, at: datetime) -> None:
+def _store(connection: Connection, say: list[SmsEvent], one: Received, at: datetime) -> MessageId:
     text = one.text
     record = Message(
         id=MessageId(""),
@@ -61,7 +61,8 @@ def _store(connection: Connection, say: list[SmsEvent], one: Received, at: datet
         created_at=text.received_at,
         modified_at=at,
     )
-    say.append(message_event(_insert(connection, record)))
+    record = _insert(connection, record)
+    say.append(message_event(record))
     if one.consent is not None:
         change = ConsentChange(
             account_id=one.account_id,
@@ -74,6 +75,7 @@ def _store(connection: Connection, say: list[SmsEvent], one: Received, at: datet
             created_at=at,
         )
         change_consent(connection, say, change)
+    return record.id
 
 
 def _queue_reply(connection: Connection, one: Received, reply: str, at: datetime) -> Waiting:

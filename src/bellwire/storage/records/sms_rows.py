@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func
 
 from bellwire.model.ids import AccountId
-from bellwire.model.sms import BatchId, ConsentSource, ConsentStatus, MessageDirection, MessageId
+from bellwire.model.sms import BatchId, ConsentSource, ConsentStatus, MessageDirection, MessageId, MessageStatus
 from bellwire.model.sms_records import Batch, ConsentChange, Message
 from bellwire.ports.sms_progress import Processed, QueuedMessage
 from bellwire.ports.sms_store import BatchKey
@@ -78,10 +79,7 @@ def batch_record(row: Row[Any]) -> Batch:
     return Batch(**{name: row._mapping[name] for name in Batch.__dataclass_fields__})
 
 
-def sent_message(processed: Processed, at: datetime) -> Message:
-    """An outbound message as it is after it was processed."""
-    queued = processed.message
-    paid = processed.cost_micros is not None
+def still_queued(queued: QueuedMessage) -> Message:
     return Message(
         id=queued.id,
         account_id=queued.account_id,
@@ -90,11 +88,23 @@ def sent_message(processed: Processed, at: datetime) -> Message:
         recipient=queued.recipient,
         text=queued.text,
         direction=MessageDirection.OUTBOUND,
+        status=MessageStatus.QUEUED,
+        segments=queued.segments,
+        cost_micros=None,
+        error_code=None,
+        created_at=queued.created_at,
+        modified_at=queued.created_at,
+    )
+
+
+def sent_message(processed: Processed, at: datetime) -> Message:
+    """An outbound message as it is after it was processed."""
+    return replace(
+        still_queued(processed.message),
         status=processed.status,
-        segments=queued.segments if paid else None,
+        segments=processed.message.segments if processed.cost_micros is not None else None,
         cost_micros=processed.cost_micros,
         error_code=processed.error_code,
-        created_at=queued.created_at,
         modified_at=at,
     )
 
