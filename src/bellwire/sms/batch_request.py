@@ -59,6 +59,8 @@ class BatchRequestReader:
         Raises:
             InvalidRequest: CMN-103 it is not JSON, CMN-101 a field is not what it has to be.
         """
+        if not chunk:
+            return []  # to the parser it would be the end
         try:
             self._parser.send(chunk)
         except _UNREADABLE as malformed:

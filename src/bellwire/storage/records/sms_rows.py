@@ -53,7 +53,21 @@ TO_SEND: tuple[ColumnElement[Any], ...] = (
 
 
 def whole_message(row: Row[Any]) -> Message:
-    return Message(**{**row._mapping, "id": MessageId(str(row.id))})
+    return Message(
+        id=MessageId(str(row.id)),
+        account_id=AccountId(row.account_id),
+        batch_id=None if row.batch_id is None else BatchId(row.batch_id),
+        sender=row.sender,
+        recipient=row.recipient,
+        text=row.text,
+        direction=row.direction,
+        status=row.status,
+        segments=row.segments,
+        cost_micros=row.cost_micros,
+        error_code=row.error_code,
+        created_at=row.created_at,
+        modified_at=row.modified_at,
+    )
 
 
 def queued_message(row: Row[Any]) -> QueuedMessage:
