@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bellwire.api.a2p_batches import a2p_batch_routes
+from bellwire.api.a2p_batch_reading import a2p_batch_reading_routes
 from bellwire.api.a2p_messages import a2p_message_routes
 from bellwire.api.a2p_opt_outs import a2p_opt_out_routes
 from bellwire.api.a2p_parameters import permitted
@@ -24,7 +24,7 @@ def a2p_reading_routes(
     light = authenticator.caller(RateGroup.LIGHT)
     high_volume = permitted(light, Permission.A2P_SMS)
     return [
-        a2p_batch_routes(lists=lists, caller=high_volume),
+        a2p_batch_reading_routes(lists=lists, caller=high_volume),
         a2p_message_routes(lists=lists, caller=high_volume),
         a2p_opt_out_routes(lists=consent_lists, assignment=assignment, caller=high_volume),
         sms_consent_routes(lists=consent_lists, assignment=assignment, caller=permitted(light, Permission.SMS)),

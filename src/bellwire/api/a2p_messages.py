@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from bellwire.api.a2p_batches import PREFIX, TAG
-from bellwire.api.a2p_parameters import AskedMessages, AskedPaging
+from bellwire.api.a2p_parameters import PREFIX, TAG, AskedMessages, AskedPaging
 from bellwire.api.a2p_views import A2pMessageList, A2pMessageView, A2pStatuses, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN

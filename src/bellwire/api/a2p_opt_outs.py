@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from bellwire.api.a2p_batches import PREFIX
-from bellwire.api.a2p_parameters import AskedPaging, number_of
+from bellwire.api.a2p_parameters import PREFIX, AskedPaging, number_of
 from bellwire.api.a2p_views import TokenPaging, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.csv_answers import MEDIA_TYPE, csv_answer, wants_csv

@@ -1,4 +1,4 @@
-"""Query parameters that several resources of High Volume SMS have."""
+"""What the resources of High Volume SMS have in common: where they are, and their query parameters."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from bellwire.model.sms import BatchId, MessageDirection
 from bellwire.ports.sms_store import MessageQuery
 from bellwire.sms.numbers import from_query, is_e164
 
+PREFIX = "/restapi/v1.0/account/{accountId}/a2p-sms"
+TAG = "High Volume SMS"
 MAX_PER_PAGE = 1000
 
 DateFrom = Annotated[

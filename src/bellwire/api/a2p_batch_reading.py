@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from bellwire.api.a2p_parameters import AskedPaging, DateFrom, DateTo, number_of
+from bellwire.api.a2p_parameters import PREFIX, TAG, AskedPaging, DateFrom, DateTo, number_of
 from bellwire.api.a2p_views import A2pBatchList, A2pBatchView, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN
@@ -19,13 +19,10 @@ from bellwire.model.sms_records import Batch
 from bellwire.ports.sms_store import BatchQuery
 from bellwire.sms.bodies import batch_body
 
-PREFIX = "/restapi/v1.0/account/{accountId}/a2p-sms"
-TAG = "High Volume SMS"
-
 _NAMED = {status.value for status in BatchStatus}
 
 
-def a2p_batch_routes(*, lists: SmsLists, caller: Callable[..., Awaitable[Caller]]) -> APIRouter:
+def a2p_batch_reading_routes(*, lists: SmsLists, caller: Callable[..., Awaitable[Caller]]) -> APIRouter:
     """
     Args:
         caller: a dependency that gives the caller, whose application may use High Volume SMS.
