@@ -14,16 +14,20 @@ from datetime import timedelta
 import structlog
 from fastapi import APIRouter
 
+from bellwire.api.a2p import a2p_reading_routes
 from bellwire.api.a2p_batches import a2p_batch_routes
 from bellwire.api.authentication import Authenticator
 from bellwire.api.sms_inbound import sms_inbound_routes
 from bellwire.carriers.simulator import SimulatedCarrier
 from bellwire.engine.accept_batch import BatchAcceptance
+from bellwire.engine.assign_consents import ConsentAssignment
+from bellwire.engine.consent_lists import ConsentLists
 from bellwire.engine.housekeeping import Chore
 from bellwire.engine.outbox import OutboxPump
 from bellwire.engine.publish import Publisher
 from bellwire.engine.receive_sms import AutomaticReplies, Receiving
 from bellwire.engine.send_batches import Sending
+from bellwire.engine.sms_lists import SmsLists
 from bellwire.model.sms import MessageId, OutgoingText
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.system_clock import SystemClock
@@ -32,9 +36,11 @@ from bellwire.settings import Mode, Settings, SmsCarrier
 from bellwire.sms.throughput import SenderLimits, Throughput
 from bellwire.storage.records import RecordsStores
 from bellwire.storage.records.consents import SqlConsentWriter
+from bellwire.storage.records.consents_reading import SqlConsentReading
 from bellwire.storage.records.outbox import SqlOutbox
 from bellwire.storage.records.sms_intake import SqlBatchIntake
 from bellwire.storage.records.sms_progress import SqlSmsProgress
+from bellwire.storage.records.sms_reading import SqlSmsReading
 
 EXPIRE_SECONDS = 600.0
 _EXPIRED_TOGETHER = 500
@@ -130,13 +136,17 @@ def compose_sms(
         while await progress.expire(before=before, at=now, limit=_EXPIRED_TOGETHER) == _EXPIRED_TOGETHER:
             await pump.room()
 
-    routers = [a2p_batch_routes(acceptance=acceptance, authenticator=authenticator)]
+    consents = SqlConsentWriter(outbox)
+    routers = [
+        a2p_batch_routes(acceptance=acceptance, authenticator=authenticator),
+        *_reading_routes(stores, consents, authenticator, clock),
+    ]
     if settings.mode is Mode.DEV and settings.sms_carrier is SmsCarrier.SIMULATOR:
         routers.append(sms_inbound_routes(receiving=receiving, publisher=authenticator.publisher, clock=clock))
     service = SmsService(
         intake=intake,
         progress=progress,
-        consents=SqlConsentWriter(outbox),
+        consents=consents,
         pump=pump,
         acceptance=acceptance,
         sending=sending,
@@ -147,6 +157,18 @@ def compose_sms(
     )
     _watch(metrics, service)
     return service
+
+
+def _reading_routes(
+    stores: RecordsStores, consents: SqlConsentWriter, authenticator: Authenticator, clock: SystemClock
+) -> list[APIRouter]:
+    key = stores.installation.signing_key
+    return a2p_reading_routes(
+        lists=SmsLists(reading=SqlSmsReading(stores.records), clock=clock, key=key),
+        consent_lists=ConsentLists(reading=SqlConsentReading(stores.records), key=key),
+        assignment=ConsentAssignment(writer=consents, directory=stores.directory, clock=clock),
+        authenticator=authenticator,
+    )
 
 
 def _carrier(

@@ -9,7 +9,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from bellwire.api.authentication import Authenticator, own_account, require_scope
+from bellwire.api.a2p_parameters import PREFIX, TAG, permitted
+from bellwire.api.a2p_views import A2pBatchView
+from bellwire.api.authentication import Authenticator, own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.rate_limits import RateGroup
 from bellwire.engine.accept_batch import Accepted, BatchAcceptance
@@ -18,7 +20,6 @@ from bellwire.model.identity import Caller
 from bellwire.model.permission import Permission
 from bellwire.sms.bodies import batch_body
 
-PATH = "/restapi/v1.0/account/{accountId}/a2p-sms/batches"
 BODY_PATH = re.compile(r"/restapi/v1\.0/account/[^/]+/a2p-sms/batches/?")
 MAX_BODY_BYTES = 50 << 20
 
@@ -51,56 +52,23 @@ _REQUEST: dict[str, Any] = {
         },
     },
 }
-_ANSWER: dict[str, Any] = {
-    "type": "object",
-    "required": ["id", "from", "batchSize", "processedCount", "status", "creationTime", "lastModifiedTime", "rejected"],
-    "properties": {
-        "id": {"type": "string"},
-        "from": {"type": "string"},
-        "batchSize": {"type": "integer", "description": "Messages accepted"},
-        "processedCount": {"type": "integer"},
-        "status": {"type": "string", "enum": ["Processing", "Completed"]},
-        "creationTime": {"type": "string", "format": "date-time"},
-        "lastModifiedTime": {"type": "string", "format": "date-time"},
-        "cost": {"type": "number"},
-        "rejected": {
-            "type": "array",
-            "description": "Entries that won't be sent; only this answer lists them",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "index": {"type": "integer", "description": "Its place in the request, from 1"},
-                    "to": {"type": "array", "items": {"type": "string"}},
-                    "errorCode": {"type": "string"},
-                    "description": {"type": "string"},
-                },
-            },
-        },
-    },
-}
 
 
 def a2p_batch_routes(*, acceptance: BatchAcceptance, authenticator: Authenticator) -> APIRouter:
-    router = APIRouter(tags=["High Volume SMS"], responses=CALLED_WITH_TOKEN | documented(413, 415, 503))
-    light = Depends(authenticator.caller(RateGroup.LIGHT))
+    router = APIRouter(prefix=PREFIX, tags=[TAG], responses=CALLED_WITH_TOKEN | documented(413, 415, 503))
+    allowed = Depends(permitted(authenticator.caller(RateGroup.LIGHT), Permission.A2P_SMS))
 
     @router.post(
-        PATH,
+        "/batches",
         summary="Send a batch of messages",
         status_code=201,
-        response_class=Response,
-        responses={
-            201: {
-                "description": "Accepted, and durable; what follows is told by events and reads",
-                "content": {"application/json": {"schema": _ANSWER}},
-            }
-        },
+        response_model=A2pBatchView,
+        response_description="Accepted, and durable; what follows is told by events and reads",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}}},
     )
-    async def create_batch(request: Request, accountId: str, caller: Caller = light) -> Response:  # noqa: N803 - the path's name
+    async def create_batch(request: Request, accountId: str, caller: Caller = allowed) -> Response:  # noqa: N803 - the path's name
         """Up to 50 MB of recipients. A recipient who can't be texted is listed in `rejected`; all others become
         messages. Nothing is accepted of a request with anything else wrong."""
-        require_scope(caller, Permission.A2P_SMS)
         account = own_account(caller, accountId)
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if media != "application/json":

@@ -27,7 +27,7 @@ from bellwire.sms.batch_request import BatchRequestReader, Entry, bad
 from bellwire.sms.numbers import Unusable, is_e164, recipient_number
 
 A2P_FEATURE = "A2PSmsSender"
-STEP = 5_000
+STEP = 10_000
 """Messages that are stored together, and so the most that are in memory."""
 
 _log = structlog.get_logger("bellwire.sms")

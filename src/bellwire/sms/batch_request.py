@@ -24,8 +24,8 @@ MAX_TEXT_LENGTH = 1000
 _Events = Generator[None, tuple[str, Any], None]
 _OPENS = frozenset({"start_map", "start_array"})
 _CLOSES = frozenset({"end_map", "end_array"})
-_UNREADABLE = (ijson.JSONError, ValueError, ArithmeticError)
-"""Beside what is not JSON: bytes that are not UTF-8, and numbers that no number of Python's can be made of."""
+_UNREADABLE = (ijson.JSONError, UnicodeDecodeError)
+"""Beside what is not JSON: bytes that are not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ class BatchRequestReader:
         self._saw_messages = False
         machine = self._read()
         next(machine)
-        self._parser = yajl.basic_parse_coro(machine)
+        # Numbers as floats: of an integer with more digits than Python converts (4,300), ijson 3.6 would send NULL on
+        # and crash the process. As a float it is out of range, and so an error of the parser.
+        self._parser = yajl.basic_parse_coro(machine, use_float=True)
 
     def feed(self, chunk: bytes) -> list[Entry]:
         """The entries that this chunk completes, in order.
