@@ -142,7 +142,7 @@ def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
 def _price(value: object) -> Decimal:
     """An amount of money with at most six decimals: sums are counted in millionths."""
     try:
-        price = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        price = Decimal(str(value)) if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool) else None
     except InvalidOperation:
         price = None
     if price is None or not price.is_finite() or not 0 <= price <= 1000 or price != round(price, 6):
