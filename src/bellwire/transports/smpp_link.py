@@ -20,7 +20,7 @@ from typing import Generic, TypeVar, cast
 import structlog
 
 from bellwire.delivery.schedule import RetryPolicy
-from bellwire.ports.smpp_link import LinkUser
+from bellwire.ports.smpp_link import LinkUser, MakeLink
 from bellwire.wire.smpp.pdus import Status, SubmitSm
 from bellwire.wire.smpp.session import Bound, Ended, EndReason, Event, Session
 
@@ -281,6 +281,19 @@ class TcpSmppLink(Generic[T]):
             _log.info("bind.ended", **fields, unanswered=len(event.unanswered))
         else:
             _log.warning("bind.failed", **fields)
+
+
+def link_to(peer: SmppPeer, random: Random) -> MakeLink:
+    """What makes a link to that peer.
+
+    Args:
+        random: spreads the pauses between two tries.
+    """
+
+    def make_link(user: LinkUser[T], make_session: Callable[[float], Session[T]]) -> TcpSmppLink[T]:
+        return TcpSmppLink(peer, make_session, user, random=random)
+
+    return make_link
 
 
 def _sentence(problem: Exception) -> str:

@@ -204,7 +204,7 @@ class _Strict(command.Command):  # type: ignore[misc]  # smpplib is not typed
 
 
 class _DeliverSm(_Strict, command.DeliverSM):  # type: ignore[misc]
-    pass
+    sm_length = None  # smpplib's 0 would hide that it is missing
 
 
 def _split_tlvs(data: bytes) -> dict[int, bytes]:
@@ -230,13 +230,16 @@ def _only_string(body: bytes) -> str:
 def _decode_deliver(body: bytes) -> DeliverSm:
     pdu = _DeliverSm("deliver_sm")
     pdu.parse_params(body)
-    if pdu.sm_default_msg_id is None:
+    text = pdu.short_message or consts.EMPTY_STRING
+    if pdu.sm_length is None:
         raise _Unreadable(Status.INVALID_COMMAND_LENGTH, "it ends before its text")
+    if len(text) != pdu.sm_length:
+        raise _Unreadable(Status.INVALID_MESSAGE_LENGTH, "it ends within its text")
     return DeliverSm(
         source=Address(pdu.source_addr.decode("latin-1"), pdu.source_addr_ton, pdu.source_addr_npi),
         destination=Address(pdu.destination_addr.decode("latin-1"), pdu.dest_addr_ton, pdu.dest_addr_npi),
         esm_class=pdu.esm_class,
         data_coding=pdu.data_coding,
-        short_message=pdu.short_message or consts.EMPTY_STRING,
+        short_message=text,
         tlvs=pdu.tlvs,
     )
