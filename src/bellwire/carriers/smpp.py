@@ -7,7 +7,7 @@ way out (`smpp_outbound.py`) and the way in (`smpp_inbound.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import assert_never
@@ -42,11 +42,23 @@ class SmppCarrier(Carrier):
     """A peer can't be asked whether it has a text that it did not answer to."""
 
     def __init__(
-        self, account: SmppAccount, make_link: MakeLink, *, parts: PartStore, clock: Clock, random: Random
+        self,
+        account: SmppAccount,
+        make_link: MakeLink,
+        *,
+        parts: PartStore,
+        clock: Clock,
+        random: Random,
+        on_fatal: Callable[[BaseException], None],
     ) -> None:
+        """Args:
+        parts: closed by `stop`.
+        on_fatal: called where a bug of ours ended what hands on.
+        """
         self._account = account
         self._parts = parts
         self._clock = clock
+        self._on_fatal = on_fatal
         self._pace = Pace(account.session.submits_per_second)
         self._link = make_link(self, self._make_session)
         self._outbound = Outbound(
@@ -63,7 +75,9 @@ class SmppCarrier(Carrier):
             id_form=self._account.outbound.id_form,
             limits=self._account.reassembly,
         )
-        self._handing_on = asyncio.create_task(self._inbound.run())
+        await self._inbound.restore()
+        self._handing_on = asyncio.create_task(self._inbound.run(), name="smpp inbound")
+        self._handing_on.add_done_callback(self._ended)
         self._link.start()
 
     async def submit(self, texts: Sequence[OutgoingText]) -> Sequence[SubmitOutcome]:
@@ -80,6 +94,7 @@ class SmppCarrier(Carrier):
         if self._handing_on is not None:
             self._handing_on.cancel()
             await asyncio.gather(self._handing_on, return_exceptions=True)
+        await self._parts.close()
 
     # What is to be seen from outside.
 
@@ -129,6 +144,10 @@ class SmppCarrier(Carrier):
                 self._outbound.unlinked(unanswered)
             case impossible:
                 assert_never(impossible)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_fatal(error)
 
     def _make_session(self, now: float) -> Session[PartOf]:
         return Session(self._account.bind, self._account.session, self._pace, now=now)

@@ -41,8 +41,6 @@ from bellwire.wire.smpp.session import Delivery
 from bellwire.wire.smpp.user_data import read_user_data
 
 SWEEP_SECONDS = 1.0
-_RETRY_SECONDS = 5.0
-"""After which the kept parts are read again where that failed."""
 
 T = TypeVar("T")
 
@@ -104,8 +102,17 @@ class Inbound:
         except TimeoutError:
             pass
 
+    async def restore(self) -> None:
+        """Take up the parts that were kept, before anything is delivered.
+
+        Raises:
+            Unavailable: they can't be read now.
+            Misconfigured: they can't be read at all.
+        """
+        for text in await self._store.load():
+            self._reassembly.restore(text.text, text.parts, text.handed_on_ms)
+
     async def run(self) -> None:
-        await self._restore()
         while True:
             await self._hand_on_texts()
             if not self._line:
@@ -114,17 +121,6 @@ class Inbound:
             line, self._line = self._line, []
             self._wake.clear()
             await self._hand_on(line)
-
-    async def _restore(self) -> None:
-        while True:
-            try:
-                kept = await self._store.load()
-                break
-            except Unavailable as problem:
-                _log.warning("smpp.parts_unreadable", reason=str(problem))
-                await asyncio.sleep(_RETRY_SECONDS)
-        for text in kept:
-            self._reassembly.restore(text.text, text.parts, text.handed_on_ms)
 
     async def _wait(self) -> None:
         """For the next arrival, or the next look at texts that wait."""

@@ -24,7 +24,7 @@ class PartStore(Protocol):
     """Each call returns when what it did is durable. Raises `Unavailable` where it can't be done now."""
 
     async def load(self) -> Sequence[KeptText]:
-        """All that is kept, in the order of the texts' first parts."""
+        """All that is kept, in the order of the texts' first parts; called before anything else."""
         ...
 
     async def keep(self, parts: Sequence[tuple[str, TextPart]]) -> None:
@@ -34,3 +34,7 @@ class PartStore(Protocol):
     async def mark_handed_on(self, text: str, at_ms: int) -> None: ...
 
     async def drop(self, texts: Sequence[str]) -> None: ...
+
+    async def close(self) -> None:
+        """Finish what is under way; nothing may be called after it."""
+        ...

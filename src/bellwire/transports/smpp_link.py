@@ -177,11 +177,13 @@ class TcpSmppLink(Generic[T]):
         user: LinkUser[T],
         *,
         random: Random,
+        on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._peer = peer
         self._make_session = make_session
         self._user = user
         self._random = random
+        self._on_fatal = on_fatal
         self._tls_context: ssl.SSLContext | None = None
         self._connection: TcpSmppConnection[T] | None = None
         self._running: asyncio.Task[None] | None = None
@@ -201,7 +203,8 @@ class TcpSmppLink(Generic[T]):
         return max(0.5, self._next_try_at - asyncio.get_running_loop().time())
 
     def start(self) -> None:
-        self._running = asyncio.create_task(self._run())
+        self._running = asyncio.create_task(self._run(), name="smpp link")
+        self._running.add_done_callback(self._ended)
 
     async def stop(self, *, seconds: float) -> None:
         """Unbind, wait for the peer's answer for so long at most, and close."""
@@ -213,6 +216,10 @@ class TcpSmppLink(Generic[T]):
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_fatal(error)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -283,15 +290,16 @@ class TcpSmppLink(Generic[T]):
             _log.warning("bind.failed", **fields)
 
 
-def link_to(peer: SmppPeer, random: Random) -> MakeLink:
+def link_to(peer: SmppPeer, random: Random, on_fatal: Callable[[BaseException], None]) -> MakeLink:
     """What makes a link to that peer.
 
     Args:
         random: spreads the pauses between two tries.
+        on_fatal: called where a bug of ours ended it.
     """
 
     def make_link(user: LinkUser[T], make_session: Callable[[float], Session[T]]) -> TcpSmppLink[T]:
-        return TcpSmppLink(peer, make_session, user, random=random)
+        return TcpSmppLink(peer, make_session, user, random=random, on_fatal=on_fatal)
 
     return make_link
 

@@ -13,7 +13,7 @@ from bellwire.delivery.schedule import RetryPolicy
 from bellwire.model.sms import MessageId, OutgoingText
 from bellwire.observe.system_clock import SystemClock
 from bellwire.ports.carrier import CarrierReports
-from bellwire.storage.embedded.parts_file import open_parts_file
+from bellwire.storage.embedded.parts_file import PartsFile
 from bellwire.transports.smpp_link import SmppPeer, link_to
 from bellwire.wire.smpp.pdus import BindTransceiver
 
@@ -40,13 +40,20 @@ async def a_carrier(
     tls: Callable[[], ssl.SSLContext] | None = None,
     drain_seconds: float = 0.0,
 ) -> AsyncIterator[SmppCarrier]:
-    parts = await open_parts_file(data_dir)
     peer = SmppPeer(host, port, tls=tls, connect_timeout_seconds=10.0, reconnect=QUICK)
     random = Random(7)
-    carrier = SmppCarrier(account, link_to(peer, random), parts=parts, clock=SystemClock(), random=random)
+    faults: list[BaseException] = []
+    carrier = SmppCarrier(
+        account,
+        link_to(peer, random, faults.append),
+        parts=PartsFile(data_dir),
+        clock=SystemClock(),
+        random=random,
+        on_fatal=faults.append,
+    )
     await carrier.start(reports)
     try:
         yield carrier
     finally:
         await carrier.stop(drain_seconds=drain_seconds)
-        await parts.close()
+    assert not faults

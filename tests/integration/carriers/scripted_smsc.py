@@ -1,4 +1,4 @@
-"""An SMSC that does what a test tells it, for what no well-behaved one does. Reads with smpp34's codec, not with ours."""
+"""An SMSC that does what a test tells it, for what no well-behaved one does; it reads with smpp34's codec."""
 
 from __future__ import annotations
 

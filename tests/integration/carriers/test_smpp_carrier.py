@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bellwire.carriers.smpp import SmppAccount
 from bellwire.carriers.smpp_outbound import OutboundPolicy
 from bellwire.errors import Unavailable
-from bellwire.model.sms import DeliveryReceipt, MessageStatus, NotNow, Refused, Submitted, SubmitUnknown
+from bellwire.model.sms import DeliveryReceipt, MessageStatus, NotNow, Refused, SubmitOutcome, Submitted, SubmitUnknown
 from bellwire.wire.smpp.reassembly import ReassemblyLimits
 from bellwire.wire.smpp.session import SessionLimits
 from bellwire.wire.smpp.timers import TimerPolicy
@@ -28,7 +28,7 @@ WINDOW_OF_TWO = SmppAccount(BIND, SessionLimits(window=2))
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - the product has no event for it
             await asyncio.sleep(0.005)
 
 
@@ -168,7 +168,10 @@ async def test_the_rest_of_a_half_taken_text_is_sent_on_the_next_link(tmp_path: 
 
 async def test_a_half_taken_text_that_cannot_be_finished_is_unknown(tmp_path: Path) -> None:
     account = SmppAccount(BIND, outbound=OutboundPolicy(half_taken_seconds=0.2))
-    async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier:
+    async with (
+        a_scripted_smsc() as smsc,
+        a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier,
+    ):
         line = await smsc.bound_line()
         await until(lambda: carrier.is_bound)
         sending = asyncio.create_task(carrier.submit(texts("x" * 300)))
@@ -183,7 +186,7 @@ async def test_a_text_that_the_peer_never_can_take_just_now_is_refused_in_the_en
     async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path) as carrier:
         line = await smsc.bound_line()
         await until(lambda: carrier.is_bound)
-        outcomes = []
+        outcomes: list[SubmitOutcome] = []
         for _ in range(10):
             sending = asyncio.create_task(carrier.submit(texts("a")))
             await answer(line, status=0x64)
@@ -195,7 +198,10 @@ async def test_a_text_that_the_peer_never_can_take_just_now_is_refused_in_the_en
 
 async def test_an_answer_that_does_not_come_leaves_the_text_unknown_and_the_link_up(tmp_path: Path) -> None:
     account = SmppAccount(BIND, SessionLimits(timers=TimerPolicy(response=0.2)))
-    async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier:
+    async with (
+        a_scripted_smsc() as smsc,
+        a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier,
+    ):
         line = await smsc.bound_line()
         await until(lambda: carrier.is_bound)
 
@@ -210,7 +216,10 @@ async def test_an_answer_that_does_not_come_leaves_the_text_unknown_and_the_link
 async def test_a_peer_that_stops_talking_is_left_and_bound_again(tmp_path: Path) -> None:
     timers = TimerPolicy(enquire_link=0.1, response=0.2)
     account = SmppAccount(BIND, SessionLimits(timers=timers))
-    async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier:
+    async with (
+        a_scripted_smsc() as smsc,
+        a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier,
+    ):
         line = await smsc.bound_line()
         enquiry = await line.raw()
         line.write(raw(0x80000015, sequence=enquiry.sequence_number))
@@ -253,22 +262,21 @@ async def test_a_wrong_password_is_said_and_tried_again_but_not_shown(tmp_path: 
 
 
 async def test_stopping_waits_for_answers_and_unbinds(tmp_path: Path) -> None:
-    async with a_scripted_smsc() as smsc:
-        async with a_carrier(smsc.port, RecordingReports(), tmp_path, drain_seconds=20) as carrier:
-            line = await smsc.bound_line()
-            await until(lambda: carrier.is_bound)
-            sending = asyncio.create_task(carrier.submit(texts("a")))
-            pdu = await line.submit()
-            stopping = asyncio.create_task(carrier.stop(drain_seconds=20))
-            await asyncio.sleep(0)  # lets it begin
-            late = await carrier.submit(texts("b"))
-            line.write(submit_answer(pdu.sequence_number, "id"))
-            await line.accept_unbind()
-            await stopping
+    async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path) as carrier:
+        line = await smsc.bound_line()
+        await until(lambda: carrier.is_bound)
+        sending = asyncio.create_task(carrier.submit(texts("a")))
+        pdu = await line.submit()
+        stopping = asyncio.create_task(carrier.stop(drain_seconds=20))
+        await asyncio.sleep(0)  # lets it begin
+        late = await carrier.submit(texts("b"))
+        line.write(submit_answer(pdu.sequence_number, "id"))
+        await line.accept_unbind()
+        await stopping
 
-            assert isinstance(late[0], NotNow)
-            assert await sending == [Submitted(("id",))]
-            assert await line.at_end()
+        assert isinstance(late[0], NotNow)
+        assert await sending == [Submitted(("id",))]
+        assert await line.at_end()
 
 
 async def test_a_caller_that_gives_up_takes_back_what_was_not_begun(tmp_path: Path) -> None:
@@ -465,7 +473,9 @@ async def test_an_unreadable_pdu_costs_nothing_but_itself(tmp_path: Path) -> Non
     async with a_scripted_smsc() as smsc, a_carrier(smsc.port, reports, tmp_path):
         line = await smsc.bound_line()
         line.write(raw(0x5, sequence=3, body=b"no strings"), raw(0x103, sequence=4), deliver(b"Hi", sequence=5))
-        answers = {(one.sequence_number, one.command_id, one.command_status) for one in [await line.raw() for _ in "123"]}
+        answers = {
+            (one.sequence_number, one.command_id, one.command_status) for one in [await line.raw() for _ in "123"]
+        }
 
     assert answers == {(3, 0x80000005, 0xC2), (4, 0x80000000, 0x03), (5, 0x80000005, 0)}
     assert [text.text for text in reports.texts] == ["Hi"]

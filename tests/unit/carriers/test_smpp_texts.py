@@ -16,7 +16,7 @@ from bellwire.wire.smpp.user_data import read_user_data
 PAYLOAD = Spelling(long_form=LongForm.MESSAGE_PAYLOAD)
 texts = st.one_of(
     st.text("abc {}€@£", min_size=1, max_size=500),
-    st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=300),
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=300),
 )
 
 

@@ -38,13 +38,19 @@ _CACHE_KIB = 1024
 
 
 class PartsFile(PartStore):
-    """Opened by `open_parts_file`, and closed."""
+    """Opened by `load`, and closed."""
 
-    def __init__(self, connection: apsw.Connection, thread: ThreadPoolExecutor) -> None:
-        self._connection = connection
-        self._thread = thread
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / PARTS_FILE
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bellwire-parts")
+        self._opened: apsw.Connection | None = None
 
     async def load(self) -> Sequence[KeptText]:
+        """See `PartStore.load`.
+
+        Raises:
+            Misconfigured: the file is damaged, or a later Bellwire's.
+        """
         return await self._on_thread(self._load)
 
     async def keep(self, parts: Sequence[tuple[str, TextPart]]) -> None:
@@ -60,8 +66,9 @@ class PartsFile(PartStore):
 
     async def close(self) -> None:
         """Finish what is under way; afterwards every call is `Unavailable`."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._connection.close)
+        connection, self._opened = self._opened, None
+        if connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
         self._thread.shutdown(wait=False)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
@@ -72,6 +79,12 @@ class PartsFile(PartStore):
             raise Unavailable(f"parts of long texts can't be kept: {problem}") from problem
         except RuntimeError as problem:  # the thread was shut down
             raise Unavailable("Bellwire is stopping") from problem
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        if self._opened is None:
+            self._opened = open_database(self._path, PARTS_FORMAT, cache_kib=_CACHE_KIB)
+        return self._opened
 
     def _load(self) -> Sequence[KeptText]:
         found = rows(
@@ -107,19 +120,3 @@ class PartsFile(PartStore):
     def _change(self, sql: str, bindings: Sequence[tuple[str | int | bytes, ...]]) -> None:
         with transaction(self._connection):
             self._connection.executemany(sql, bindings)
-
-
-async def open_parts_file(data_dir: Path) -> PartsFile:
-    """Raises:
-    Misconfigured: the file is damaged, or a later Bellwire's.
-    """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="bellwire-parts")
-    loop = asyncio.get_running_loop()
-    try:
-        connection = await loop.run_in_executor(
-            thread, lambda: open_database(data_dir / PARTS_FILE, PARTS_FORMAT, cache_kib=_CACHE_KIB)
-        )
-    except BaseException:
-        thread.shutdown(wait=False)
-        raise
-    return PartsFile(connection, thread)
