@@ -139,6 +139,7 @@ class Lane:
 
     __slots__ = (
         "_at_end",
+        "_bystanders",
         "_cursor",
         "_dropping",
         "_endpoint_free_at",
@@ -159,6 +160,7 @@ class Lane:
         "_ramp",
         "_read_generation",
         "_ready",
+        "_rounds",
         "_rows",
         "_skipped_from",
         "_skipped_keys",
@@ -200,6 +202,9 @@ class Lane:
         self._in_flight: dict[str, Notification] = {}
         self._tries: dict[Place, tuple[int, int]] = {}
         self._failures = 0
+        self._rounds = 0
+        self._bystanders: set[Place] = set()
+        """Under way when the last round of failures began."""
         self._ramp = 1 if backlog_rows else limits.parallel
         self._endpoint_free_at = 0.0
         self._held: dict[str, float] = {}
@@ -241,10 +246,13 @@ class Lane:
     def in_flight(self) -> int:
         return len(self._in_flight)
 
-    @property
-    def failures(self) -> int:
-        """Failed attempts since the last success."""
-        return self._failures
+    def failures_in_a_row(self, notification: Notification) -> int:
+        """How many rounds of failures there are since the last success if this attempt fails now.
+
+        Attempts that are under way together fail together: sixteen that meet an endpoint in the same bad moment are one
+        round, and no reason to leave it alone as long as after sixteen tries one after the other.
+        """
+        return self._rounds + (notification.place not in self._bystanders)
 
     @property
     def is_idle(self) -> bool:
@@ -305,8 +313,7 @@ class Lane:
         match verdict:
             case Delivered():
                 self.progress_at = now
-                self._failures = 0
-                self._endpoint_free_at = 0.0
+                self._forget_failures()
                 self._ramp = min(self._ramp * 2, self._limits.parallel)
                 self._complete(notification)
             case GiveUp():
@@ -449,8 +456,7 @@ class Lane:
     def resume(self) -> None:
         """Go on, forgetting pauses of keys and endpoint."""
         self.paused = False
-        self._failures = 0
-        self._endpoint_free_at = 0.0
+        self._forget_failures()
         self._held.clear()
         self._held_order.clear()
         self._rewind()
@@ -584,6 +590,11 @@ class Lane:
         failed, refusals = self._tries.get(place, (0, 0))
         self._tries[place] = (failed + 1, refusals + refused)
         self._failures += 1
+        if place in self._bystanders:
+            self._bystanders.discard(place)
+        else:
+            self._rounds += 1
+            self._bystanders = {other.place for other in self._in_flight.values()}
         self._ramp = 1
         self.spill()
         if not notification.has_row:
@@ -601,6 +612,11 @@ class Lane:
                 self._rewind()
         elif whole_endpoint:
             self._endpoint_free_at = max(self._endpoint_free_at, retry_at)
+
+    def _forget_failures(self) -> None:
+        self._failures = self._rounds = 0
+        self._endpoint_free_at = 0.0
+        self._bystanders.clear()
 
     def _begin_draining(self) -> None:
         self.mode = Mode.DRAINING
