@@ -9,7 +9,7 @@ from bellwire.model.sms import DeliveryReceipt, InboundText
 
 
 class RecordingReports:
-    """`CarrierReports` that remembers. What comes is durable at once, unless `is_open` is cleared or `fail_with` set."""
+    """`CarrierReports` that remembers. What comes is durable at once, unless `is_open` is clear or `fail_with` says."""
 
     def __init__(self) -> None:
         self.receipts_got: list[DeliveryReceipt] = []
