@@ -91,9 +91,12 @@ async def publish(server: Server, http: httpx.AsyncClient) -> None:
 
 async def wait_until_backlogged(http: httpx.AsyncClient) -> None:
     async with asyncio.timeout(SETTLED_WITHIN_SECONDS):
-        while await figure(http, "bellwire_backlog_notifications") < ROWS or await figure(
-            http, "bellwire_watermark_lag_events"
-        ):
+        while True:
+            rows, lag = [
+                await figure(http, name) for name in ("bellwire_backlog_notifications", "bellwire_watermark_lag_events")
+            ]
+            if rows == ROWS and not lag:
+                return
             await asyncio.sleep(0.5)
 
 
