@@ -12,6 +12,7 @@ from typing import Protocol
 from bellwire.model.ids import AccountId
 from bellwire.model.sms import ConsentCoverage, ConsentStatus
 from bellwire.model.sms_records import Consent, ConsentChange
+from bellwire.ports.slices import Slice
 
 
 class ConsentWriter(Protocol):
@@ -45,12 +46,10 @@ class PairCursor:
 class ConsentReading(Protocol):
     """What clients read; implemented in `storage/records/consents_reading.py`."""
 
-    async def consents(
-        self, account: AccountId, query: ConsentQuery, *, after: PairCursor | None, limit: int
-    ) -> list[Consent]: ...
+    async def consents(self, account: AccountId, query: ConsentQuery, part: Slice[PairCursor]) -> list[Consent]: ...
 
     async def history(
-        self, account: AccountId, recipients: Sequence[str], *, after: int | None, limit: int
+        self, account: AccountId, recipients: Sequence[str], part: Slice[int]
     ) -> list[tuple[int, ConsentChange]]:
         """Changes with their serial numbers; no recipients means all."""
         ...

@@ -1,9 +1,9 @@
 """High Volume SMS in the records: accepting batches, the messages on their way, and what clients read.
 
-Reading pages: each list is in ascending order of its cursor and a page begins after one, so that a reader who follows
-the cursor of each page's last record meets every record once, whatever is added meanwhile. Batches are ordered by
-`(created_at, key)`, messages by `(created_at, id)`; the cursor is that pair (`Cursor`). A batch and its messages are
-there for readers from `accept` on, all at once.
+Reading pages: each list is in ascending order of its cursor and a page begins after one (`Slice`), so that a reader
+who follows the cursor of each page's last record meets every record once, whatever is added meanwhile. Batches are
+ordered by `(created_at, key)`, messages by `(created_at, id)`; the cursor is that pair (`Cursor`). A batch and its
+messages are there for readers from `accept` on, all at once; all of them were created when the batch was.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Generic, NewType, Protocol, TypeVar
 
 from bellwire.model.ids import AccountId
 from bellwire.model.sms import BatchId, BatchStatus, MessageDirection, MessageId, MessageStatus
 from bellwire.model.sms_records import Batch, Message
+from bellwire.ports.slices import Slice
+
+R = TypeVar("R", Batch, Message)
 
 BatchKey = NewType("BatchKey", int)
 """What the records call a batch among themselves."""
@@ -96,10 +99,10 @@ class MessageQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Generic[R]):
     """A record of a page, and where it is."""
 
-    record: Batch | Message
+    record: R
     cursor: Cursor
 
 
@@ -115,15 +118,13 @@ class StatusCount:
 class SmsReading(Protocol):
     """What clients read; implemented in `storage/records/sms_reading.py`."""
 
-    async def batches(
-        self, account: AccountId, query: BatchQuery, *, after: Cursor | None, limit: int
-    ) -> list[Placed]: ...
+    async def batches(self, account: AccountId, query: BatchQuery, part: Slice[Cursor]) -> list[Placed[Batch]]: ...
 
     async def batch(self, account: AccountId, batch: BatchId) -> Batch | None: ...
 
     async def messages(
-        self, account: AccountId, query: MessageQuery, *, after: Cursor | None, limit: int, with_text: bool
-    ) -> list[Placed]: ...
+        self, account: AccountId, query: MessageQuery, part: Slice[Cursor], *, with_text: bool
+    ) -> list[Placed[Message]]: ...
 
     async def message(self, account: AccountId, message: MessageId) -> Message | None:
         """With its text."""
