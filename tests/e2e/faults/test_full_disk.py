@@ -220,9 +220,9 @@ async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(di
     assert int(refusal.headers["Retry-After"]) > 0
     assert exit_code == 0, stopped
     assert "Traceback" not in stopped
-    assert refused_start == 1, complaint
+    assert refused_start == 2, complaint
     assert "Traceback" not in complaint
-    assert "full" in complaint
+    assert "is full; make room" in complaint
     inbox.assert_key_order()
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

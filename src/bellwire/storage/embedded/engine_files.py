@@ -121,14 +121,15 @@ async def open_engine_files(
         free_bytes: how much can still be written to a directory's file system.
 
     Raises:
-        Misconfigured: another process has the directory, a file is damaged or of another format, or SQLite is too old.
+        Misconfigured: another process has the directory, its disk is full, a file is damaged or of another format, or
+            SQLite is too old.
     """
     limits = limits or EngineLimits()
     require_library()
     lock = await asyncio.to_thread(DirectoryLock, data_dir)
     space = DiskSpace(data_dir, clock, limits, free_bytes)
     try:
-        await asyncio.to_thread(space.check)  # first: opening files may need the ballast's room
+        await asyncio.to_thread(space.require_room)  # first: opening files may need the ballast's
         files = await asyncio.to_thread(_open_files, data_dir, limits)
         reader = ReaderThread(files.log.path, files.delivery.path, "bellwire-reader")
         history = ReaderThread(files.log.path, files.delivery.path, "bellwire-history")
