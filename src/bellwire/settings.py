@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -25,10 +25,12 @@ Network = IPv4Network | IPv6Network
 
 ENVIRONMENT_PREFIX = "BELLWIRE_"
 DEFAULT_PORT = 8710
+DNS_PORT = 53
 MAX_LISTED = 1000
 
 _URL_TEXT = re.compile(r"[!$&-;=@A-Z\[\]_a-z~%]+", re.ASCII)
 """Characters of a URL without query and fragment (RFC 3986)."""
+_NAME_SERVER = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[^\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -172,6 +174,23 @@ def _host(value: object) -> str:
     return text
 
 
+def _name_server(value: object) -> str:
+    """`address:port`, by which c-ares knows one; an address alone is asked at DNS's own port."""
+    text = _text(value)
+    unbracketed = _NAME_SERVER.fullmatch(text)
+    host, port = (unbracketed["v4"] or unbracketed["v6"], unbracketed["port"]) if unbracketed else (text, None)
+    number = DNS_PORT if port is None else int(port)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    if address is None or getattr(address, "scope_id", None) is not None or not 1 <= number <= 65535:
+        raise Unacceptable(
+            f"{text!r} is not an IP address with or without a port, such as 10.0.0.53, 10.0.0.53:5353 or [fd00::53]:53"
+        )
+    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
+
+
 def _http_url(value: object) -> str:
     return _read_http_url(value)[0]
 
@@ -276,6 +295,13 @@ class Settings:
         None,
         takes="a path",
         help="Certificates (PEM) to trust beside the system's, for webhook addresses with a private authority.",
+    )
+    dns_servers: tuple[str, ...] = _setting(
+        _list_of(_name_server),
+        (),
+        takes="IP addresses, with or without a port",
+        help="Name servers that the hosts of webhook addresses are looked up at, in this order while they answer; "
+        "`/etc/hosts` comes first. By default the system's.",
     )
     webhook_connections: int = _setting(
         _count(1, 100_000),

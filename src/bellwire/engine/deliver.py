@@ -416,7 +416,7 @@ class Deliveries:
             refused = is_refusal(result)
             verdict = after_attempt(
                 result,
-                failures=max(failed, lane.failures) + 1,
+                failures=max(failed + 1, lane.failures_in_a_row(notification)),
                 refusals=refusals + refused,
                 policy=self._policy,
                 jitter=self._random.random(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from bellwire.delivery.lane import LaneLimits
+from bellwire.delivery.schedule import RetryPolicy
 from bellwire.errors import Fenced, Unavailable
 from bellwire.model.attempt import AttemptOutcome, AttemptResult, FailureCode
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, Position, SubscriptionId
@@ -115,6 +117,30 @@ class TestFailures:
         stage.sender.most_under_way = 0
         await until(lambda: len(stage.sender.sent) >= 5)
         assert stage.sender.most_under_way == 1
+
+    async def test_those_that_fail_together_are_one_failure_in_a_row_and_pause_as_long(self, stage: Stage) -> None:
+        stage.policy = RetryPolicy(first_pause=0.05, doubling_until=600.0)
+        await stage.start("s")
+        for number in range(16):
+            await stage.publish("s", key=f"key{number}")
+        together = stage.sender.under_way()
+        assert len(together) == 16
+        for sent in together:
+            stage.sender.answer(sent, FAILED)
+        assert [attempt.next_try_ms is not None for attempt in stage.attempts] == [True] * 16
+        now_ms = time.time_ns() // 1_000_000
+        assert all((attempt.next_try_ms or 0) <= now_ms + 50 for attempt in stage.attempts)
+
+        for failures in (2, 3):  # one after the other from here on, and each counts
+            await until(lambda: bool(stage.sender.under_way()))
+            (probe,) = stage.sender.under_way()
+            stage.sender.answer(probe, FAILED)
+            now_ms = time.time_ns() // 1_000_000
+            assert (stage.attempts[-1].next_try_ms or 0) <= now_ms + 50 * 2 ** (failures - 1)
+        await until(lambda: bool(stage.sender.under_way()))
+        stage.sender.script = lambda _sent: TAKEN
+        stage.sender.answer(stage.sender.under_way()[0])
+        await until(lambda: stage.rows == 0)
 
     async def test_refused_ten_times_it_is_given_up_and_its_key_goes_on(self, stage: Stage) -> None:
         stage.sender.script = lambda sent: REFUSED if sent.uuid == "unwanted" else TAKEN
