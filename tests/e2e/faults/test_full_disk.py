@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,11 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.command_line import run
-from tests.e2e.faults.load import Inbox, Producer, Server
+from tests.e2e.faults.load import Inbox, Producer, Server, figure, reached
+from tests.e2e.faults.nursery import Nursery
 from tests.e2e.faults.small_disk import MIB, Filler, small_disk
-from tests.e2e.faults.test_large_backlog import figure
-from tests.e2e.processes import BellwireProcess, bellwire, env_of
+from tests.e2e.processes import bellwire
 
 DISK_MIB = 320
 BALLAST = 64 * MIB
@@ -30,21 +28,10 @@ DROPPED = r'bellwire_retention_dropped_total\{what="events"\}'
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data directory that is a file system of its own."""
     with small_disk(tmp_path / "disk", DISK_MIB) as place:
         yield place
-
-
-@contextlib.contextmanager
-def server_on(data: Path, *, min_free_mib: int = 0) -> Iterator[BellwireProcess]:
-    environ = {"BELLWIRE_MIN_FREE_MIB": str(min_free_mib)}
-    with BellwireProcess("dev", "--no-traffic", "--port", "0", "--data", str(data), environ=environ) as process:
-        yield process
-
-
-async def reached(process: BellwireProcess, data: Path) -> Server:
-    url = await asyncio.to_thread(process.url)
-    return Server(url, env_of(run("env", "--data", str(data)).out))
 
 
 class Publisher(Producer):
@@ -136,11 +123,13 @@ async def until(http: httpx.AsyncClient, name: str, least: float) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_disk_that_fills_up_takes_nothing_more_but_delivers_checkpoints_and_forgets(disk: Path) -> None:
+async def test_a_disk_that_fills_up_takes_nothing_more_but_delivers_checkpoints_and_forgets(
+    data: Path, nursery: Nursery
+) -> None:
     """Retention and checkpoints go on in the room of the ballast."""
-    data, filler, publisher, inbox = disk / "data", Filler(disk), Publisher(pad=20_000), Inbox()
+    filler, publisher, inbox = Filler(data), Publisher(pad=20_000), Inbox()
     async with inbox.receiver:
-        with server_on(data, min_free_mib=8) as process:
+        with nursery.dev(data, environ={"BELLWIRE_MIN_FREE_MIB": "8"}) as process:
             server = await reached(process, data)
             await server.subscribe(inbox.receiver.url)
             async with server.http() as http:
@@ -176,12 +165,12 @@ async def test_a_disk_that_fills_up_takes_nothing_more_but_delivers_checkpoints_
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(disk: Path) -> None:
+async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(data: Path, nursery: Nursery) -> None:
     """Appends fail, and so does the checkpoint before; stopping and starting are possible, and say what is wrong."""
-    data, filler, publisher, inbox = disk / "data", Filler(disk), Publisher(pad=20_000), Inbox()
+    filler, publisher, inbox = Filler(data), Publisher(pad=20_000), Inbox()
     wal, log = data / "log.db-wal", data / "log.db"
     async with inbox.receiver:
-        with server_on(data) as process:
+        with nursery.dev(data) as process:
             server = await reached(process, data)
             await server.subscribe(inbox.receiver.url)
             async with publishing(publisher, server):
@@ -202,13 +191,13 @@ async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(di
                     await publisher.wait_for_refusal()
             async with kept_full(filler):
                 exit_code = await asyncio.to_thread(process.stop)
-        stopped = process.everything()
-        with server_on(data) as process:
+        stopped = process.output()
+        with nursery.dev(data) as process:
             async with kept_full(filler):
                 refused_start = await asyncio.to_thread(process.wait)
-        complaint = process.everything()
+        complaint = process.output()
         filler.go()
-        with server_on(data) as process:
+        with nursery.dev(data) as process:
             server = await reached(process, data)
             async with publishing(publisher, server):
                 await publisher.wait_for_more(50)
@@ -227,21 +216,23 @@ async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(di
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-async def test_any_other_error_of_the_disk_ends_the_process_and_the_next_one_delivers(tmp_path: Path) -> None:
+async def test_any_other_error_of_the_disk_ends_the_process_and_the_next_one_delivers(
+    tmp_path: Path, nursery: Nursery
+) -> None:
     """Files that may not grow any more: neither a full disk, nor anything that could be waited for."""
-    publisher, inbox = Publisher(), Inbox()
+    data, publisher, inbox = tmp_path / "data", Publisher(), Inbox()
     async with inbox.receiver:
-        with server_on(tmp_path) as process:
-            server = await reached(process, tmp_path)
+        with nursery.dev(data) as process:
+            server = await reached(process, data)
             await server.subscribe(inbox.receiver.url)
             async with publishing(publisher, server):
                 await publisher.wait_for_more(50)
                 _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (16 << 10, most))
                 exit_code = await asyncio.to_thread(process.wait)
-        everything = process.everything()
-        with server_on(tmp_path) as process:
-            await reached(process, tmp_path)
+        everything = process.output()
+        with nursery.dev(data) as process:
+            await reached(process, data)
             await inbox.wait_for_all(publisher.acknowledged)
 
     assert exit_code == 1

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 
 from bellwire.testing.receiver import WebhookReceiver
-from tests.e2e.faults.load import Server
-from tests.e2e.faults.test_processes import bellwire_dev, reached
+from tests.e2e.faults.load import Server, figure, reached
+from tests.e2e.processes import BellwireProcess
 from tests.e2e.publish.publishing import NDJSON, PATH, message
 
 log = logging.getLogger(__name__)
@@ -31,17 +31,17 @@ SETTLED_WITHIN_SECONDS = 240
 """Far more than it takes (15 s on two quiet cores)."""
 
 
+def started(data: Path) -> BellwireProcess:
+    """Not forked: its memory and the time of its start are what is measured."""
+    environ = {"BELLWIRE_MIN_FREE_MIB": "0"}
+    return BellwireProcess("dev", "--no-traffic", "--port", "0", "--data", str(data), environ=environ)
+
+
 def peak_mib(process_id: int) -> float:
     """The most physical memory that a process had so far."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process_id}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
-
-
-async def figure(http: httpx.AsyncClient, name: str) -> float:
-    found = re.search(rf"^{name} ([0-9.e+]+)$", (await http.get("/metrics")).text, re.MULTILINE)
-    assert found is not None, f"there is no {name}"
-    return float(found[1])
 
 
 async def as_applications(server: Server, http: httpx.AsyncClient, number: int) -> list[Server]:
@@ -101,7 +101,7 @@ async def wait_until_backlogged(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_million_notifications_for_dead_endpoints_wait_on_disk(tmp_path: Path) -> None:
-    with bellwire_dev(tmp_path) as process:
+    with started(tmp_path) as process:
         server = await reached(process, tmp_path)
         async with server.http() as http:
             await subscribe_dead_endpoints(server, http)
@@ -113,7 +113,7 @@ async def test_a_million_notifications_for_dead_endpoints_wait_on_disk(tmp_path:
         process.kill()
 
     began = time.monotonic()
-    with bellwire_dev(tmp_path) as process:
+    with started(tmp_path) as process:
         server = await reached(process, tmp_path)
         async with server.http() as http:
             ready = await http.get("/bellwire/v1/ready")
