@@ -7,6 +7,7 @@ the same events again, with the same uuids, before it goes on: as a careful prod
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ import httpx
 from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
 from tests.command_line import run
 from tests.e2e.faults.nursery import Forked
-from tests.e2e.processes import env_of
+from tests.e2e.processes import BellwireProcess, env_of
 
 FILTER = "/restapi/v1.0/account/~/a2p-sms/messages"
 
@@ -76,7 +77,14 @@ class Server:
             return str(answer.json()["id"])
 
 
-async def reached(process: Forked, data: Path) -> Server:
+async def figure(http: httpx.AsyncClient, name: str) -> float:
+    """What the metrics say of one series; `name` is a pattern for its name and labels."""
+    found = re.search(rf"^{name} ([0-9.e+]+)$", (await http.get("/metrics")).text, re.MULTILINE)
+    assert found is not None, f"there is no {name}"
+    return float(found[1])
+
+
+async def reached(process: Forked | BellwireProcess, data: Path) -> Server:
     """A process's server, once it answers."""
     url = await asyncio.to_thread(process.url)
     return Server(url, env_of(run("env", "--data", str(data)).out))
