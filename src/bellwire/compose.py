@@ -358,7 +358,7 @@ def _open_traces(settings: Settings, opening: AsyncExitStack) -> Traces | None:
 
 
 async def _open_sender(settings: Settings, clock: Clock, opening: AsyncExitStack) -> WebhookClient:
-    resolver = DnsResolver(clock)
+    resolver = DnsResolver(clock, name_servers=settings.dns_servers)
     opening.push_async_callback(resolver.close)
     sender = WebhookClient(
         resolver=resolver,

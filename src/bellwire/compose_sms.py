@@ -19,6 +19,7 @@ from bellwire.api.a2p_batches import a2p_batch_routes
 from bellwire.api.authentication import Authenticator
 from bellwire.api.sms_inbound import sms_inbound_routes
 from bellwire.carriers.simulator import SimulatedCarrier
+from bellwire.compose_smpp import open_smpp_carrier
 from bellwire.engine.accept_batch import BatchAcceptance
 from bellwire.engine.assign_consents import ConsentAssignment
 from bellwire.engine.consent_lists import ConsentLists
@@ -94,7 +95,7 @@ def compose_sms(
     progress = SqlSmsProgress(stores.records, outbox)
     intake = SqlBatchIntake(stores.records, outbox)
     pump = OutboxPump(outbox=outbox, publisher=publisher, on_fatal=on_fatal)
-    carrier = _carrier(settings, progress, clock, on_fatal)
+    carrier = _carrier(settings, progress, clock, metrics, on_fatal)
     price = int(settings.sms_segment_price * 1_000_000)
     sending = Sending(
         progress=progress,
@@ -172,7 +173,11 @@ def _reading_routes(
 
 
 def _carrier(
-    settings: Settings, progress: SqlSmsProgress, clock: SystemClock, on_fatal: Callable[[BaseException], None]
+    settings: Settings,
+    progress: SqlSmsProgress,
+    clock: SystemClock,
+    metrics: Metrics,
+    on_fatal: Callable[[BaseException], None],
 ) -> Carrier:
     async def taken(after: MessageId | None, limit: int) -> Sequence[OutgoingText]:
         return await progress.on_their_way(after=after, limit=limit)
@@ -186,6 +191,8 @@ def _carrier(
                 seed=settings.sms_simulator_seed,
                 mean_delay_seconds=settings.sms_simulator_delay_ms / 1000,
             )
+        case SmsCarrier.SMPP:
+            return open_smpp_carrier(settings, clock=clock, metrics=metrics, on_fatal=on_fatal)
 
 
 def _watch(metrics: Metrics, service: SmsService) -> None:
