@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ import httpx
 from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
 from tests.command_line import run
 from tests.e2e.faults.nursery import Forked
-from tests.e2e.processes import env_of
+from tests.e2e.processes import BellwireProcess, env_of
 
 FILTER = "/restapi/v1.0/account/~/a2p-sms/messages"
 
@@ -150,7 +151,14 @@ class Server:
         return await http.post("/bellwire/v1/events", json=events, headers={"Authorization": f"Bearer {key}"})
 
 
-async def reached(process: Forked, data: Path) -> Server:
+async def figure(http: httpx.AsyncClient, name: str) -> float:
+    """What the metrics say of one series; `name` is a pattern for its name and labels."""
+    found = re.search(rf"^{name} ([0-9.e+]+)$", (await http.get("/metrics")).text, re.MULTILINE)
+    assert found is not None, f"there is no {name}"
+    return float(found[1])
+
+
+async def reached(process: Forked | BellwireProcess, data: Path) -> Server:
     """A process's server, once it answers."""
     url = await asyncio.to_thread(process.url)
     return Server(url, env_of(run("env", "--data", str(data)).out))

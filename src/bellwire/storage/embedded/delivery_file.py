@@ -27,6 +27,7 @@ from bellwire.storage.embedded import attempt_tables
 from bellwire.storage.embedded.attempt_tables import FAILED_CODE, AttemptTables, read_hours
 from bellwire.storage.embedded.database import (
     FileFormat,
+    checkpoint_and_close,
     open_database,
     rows,
     rows_of_parameters,
@@ -243,8 +244,7 @@ class DeliveryFile:
         return self.attempts.doom_before(before_ms, single(self._db, "SELECT min(floor) FROM watermark"))
 
     def close(self) -> None:
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._db.close()
+        checkpoint_and_close(self._db)
 
     def abandon(self) -> None:
         """Close without writing anything more."""
