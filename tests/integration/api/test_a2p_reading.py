@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from bellwire.model.ids import AccountId
 from bellwire.model.sms import BatchStatus, MessageStatus
@@ -20,10 +20,19 @@ from tests.integration.api.stage import ACCOUNT, LIMITED, SECRET, STRANGER
 OTHER = "+12025550102"
 
 
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[A2pStage]:
-    async with set_a2p_stage(tmp_path / "data") as stage:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[A2pStage]:
+    async with set_a2p_stage(tmp_path_factory.mktemp("data")) as stage:
         yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared: A2pStage) -> A2pStage:
+    await shared.clear()
+    return shared
 
 
 def inbound(stage: A2pStage, *, minutes: int = 0, sender: str = THEIRS) -> Any:
@@ -215,7 +224,7 @@ async def test_the_application_needs_the_permission_and_is_asked_before_anything
     stage: A2pStage, path: str
 ) -> None:
     limited = (await stage.stage.login(auth=(LIMITED, SECRET)))["access_token"]
-    for token, expected in ((limited, (403, "CMN-401")), ("nonsense", (401, "OAU-213"))):
+    for token, expected in ((limited, (403, "CMN-401")), ("nonsense", (401, "OAU-129"))):
         answer = await stage.call("GET", f"{A2P}/{path}", token=token, params={"dateFrom": "x", "phoneNumber": "y"})
         assert (answer.status_code, answer.json()["errorCode"]) == expected
 
