@@ -132,7 +132,8 @@ async def test_case_93_bulk_assign_needs_a_number_and_tells_what_became_of_each(
     async def assign(**lists: list[str]) -> Any:
         return await stage.call("POST", f"{A2P}/opt-outs/bulk-assign", json={"from": ours, **lists})
 
-    for empty in ({}, {"optOuts": [], "optIns": []}):
+    nothing: list[dict[str, list[str]]] = [{}, {"optOuts": [], "optIns": []}]
+    for empty in nothing:
         assert_refused(await assign(**empty), 400, "CMN-101", "optOuts")
     assert_refused(await assign(optOuts=[out], optIns=[out]), 400, "CMN-101", "optIns")
     answer = await assign(optOuts=[out, "12"], optIns=[in_])
