@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from ringcentral import SDK
-from tests.e2e.conformance.test_sms_sending import A2P, messages_when_final, recipient, send, text_us
 
 from tests.e2e.conformance.stage import Stage, assert_refused
+from tests.e2e.conformance.test_sms_sending import A2P, messages_when_final, recipient, send, text_us
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -94,8 +94,9 @@ def test_a_batch_is_looked_at_until_it_is_completed(monkeypatch: pytest.MonkeyPa
 
 def test_all_pages_of_a_list_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Scripted(
-        ok(records=[{"n": 1}, {"n": 2}], paging={"nextPageToken": "t1"}), ok(records=[{"n": 3}], paging={"nextPageToken": "t2"}),
+        ok(records=[{"n": 1}, {"n": 2}], paging={"nextPageToken": "t1"}),
+        ok(records=[{"n": 3}], paging={"nextPageToken": "t2"}),
         ok(records=[], paging={}),
-    )  # fmt: skip
+    )
     assert follow(monkeypatch, server).records("/x", {"status": "all"}) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert server.asked == [{"status": "all", "perPage": 1000}, {"pageToken": "t1"}, {"pageToken": "t2"}]
