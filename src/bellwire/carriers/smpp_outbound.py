@@ -199,6 +199,7 @@ class Outbound:
             self._settle(entry, self._retry_seconds())
             if self._connection is not None:
                 self._connection.abort()
+                self._connection = None
         elif self._count_temporary(submission.text.message) >= MAX_TEMPORARY_REFUSALS:
             submission.refused(part, ErrorCode.UP_500)
             self._settle(entry, 0.0)
@@ -279,7 +280,13 @@ class Outbound:
             if at > now:
                 self._pump_at(at)
                 break
-            connection.submit(entry.submission.parts[part], PartOf(entry, part))
+            try:
+                connection.submit(entry.submission.parts[part], PartOf(entry, part))
+            except ValueError:  # a number that is none
+                self.answers["refused"] += 1
+                entry.submission.refused(part, ErrorCode.RC_501)
+                self._settle(entry, 0.0)
+                continue
             entry.submission.written(part)
             wrote = True
         if wrote:
