@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ class Told:
         self.steps: dict[str, list[str]] = defaultdict(list)
         self.batch: list[dict[str, Any]] = []
         self.uuids: set[str] = set()
+
+    def more_than(self, events: int) -> bool:
+        return len(self.uuids) > events
 
     def _note(self, request: ReceivedRequest) -> None:
         notification = request.json()
@@ -76,9 +80,8 @@ async def test_a_killed_batch_comes_to_its_end_and_every_step_is_told_once(tmp_p
                 server = await reached(process, data)
                 if not batch_id:
                     batch_id = await begin(server, receiver.url, texted)
-                await receiver.wait_until(
-                    lambda kill=kill: len(told.uuids) > (kill + 1) * events // (KILLS + 2), timeout=300
-                )
+                enough = (kill + 1) * events // (KILLS + 2)
+                await receiver.wait_until(partial(told.more_than, enough), timeout=300)
                 await asyncio.to_thread(process.kill)
         assert len(told.uuids) < events, "it was killed too late to show anything"
         with nursery.dev(data, environ=environ) as process:
