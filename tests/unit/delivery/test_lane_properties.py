@@ -7,6 +7,8 @@ in the end nothing is owed any more. So nothing is lost, out of order, or sent a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,6 +23,9 @@ from tests.unit.delivery.test_lane_simulation import SUBSCRIPTION, Disk, Gatheri
 
 LIMITS = LaneLimits(waiting=3, waiting_bytes=10_000, parallel=3, page=5, page_bytes=10_000, held_keys=2)
 TOPIC = "/t"
+OUTCOMES: st.SearchStrategy[Verdict] = st.sampled_from(
+    [DELIVERED, DELIVERED, DELIVERED, GIVE_UP, RetryAfter(0.3), RetryAfter(3.0), RetryAfter(1.0, whole_endpoint=True)]
+)
 
 
 class Owed:
@@ -63,9 +68,10 @@ class LaneMachine(RuleBasedStateMachine):
 
     # Events
 
-    @rule(key=st.sampled_from("abc"))
-    def publish(self, key: str) -> None:
-        self.owed.keys[Position(len(self.owed.keys) + 1), TOPIC] = key
+    @rule(keys=st.lists(st.sampled_from("abc"), min_size=1, max_size=8))
+    def publish(self, keys: list[str]) -> None:
+        for key in keys:
+            self.owed.keys[Position(len(self.owed.keys) + 1), TOPIC] = key
         self.route()
 
     def route(self) -> None:
@@ -79,29 +85,25 @@ class LaneMachine(RuleBasedStateMachine):
 
     # Attempts
 
-    @rule(most=st.integers(1, 3))
-    def start(self, most: int) -> None:
+    @rule(seconds=st.sampled_from([0.0, 0.0, 0.5, 4.0]))
+    def start(self, seconds: float = 0.0) -> None:
+        """All that may start after so long."""
+        self.now += seconds
         self.lane.tick(self.now)
-        for _ in range(most):
-            notification = self.lane.next_start(self.now)
-            if notification is None:
-                return
+        while (notification := self.lane.next_start(self.now)) is not None:
             assert notification.place == self.owed.first_of(notification.key)
             assert notification.key not in {other.key for other in self.in_flight}
             self.in_flight.append(notification)
 
     @precondition(lambda self: self.in_flight)
-    @rule(which=st.integers(0, 2), verdict=st.sampled_from([DELIVERED, DELIVERED, GIVE_UP]))
-    def end(self, which: int, verdict: Verdict) -> None:
-        notification = self.in_flight.pop(which % len(self.in_flight))
-        self.owed.done.add(notification.place)
-        self.lane.finished(notification, verdict, self.now)
-
-    @precondition(lambda self: self.in_flight)
-    @rule(which=st.integers(0, 2), seconds=st.floats(0.1, 3), whole_endpoint=st.booleans())
-    def fail(self, which: int, seconds: float, whole_endpoint: bool) -> None:
-        notification = self.in_flight.pop(which % len(self.in_flight))
-        self.lane.finished(notification, RetryAfter(seconds, whole_endpoint=whole_endpoint), self.now)
+    @rule(outcomes=st.lists(st.tuples(st.integers(0, 2), OUTCOMES), min_size=1, max_size=3))
+    def answer(self, outcomes: list[tuple[int, Verdict]]) -> None:
+        for which, verdict in outcomes:
+            if self.in_flight:
+                notification = self.in_flight.pop(which % len(self.in_flight))
+                if not isinstance(verdict, RetryAfter):
+                    self.owed.done.add(notification.place)
+                self.lane.finished(notification, verdict, self.now)
 
     # The disk
 
@@ -129,29 +131,34 @@ class LaneMachine(RuleBasedStateMachine):
             self.page = ([self.disk.rows[place] for place in places[:asked]], asked)
 
     @precondition(lambda self: self.page is not None)
-    @rule(succeeds=st.booleans())
-    def end_read(self, succeeds: bool) -> None:
+    @rule(
+        succeeds=st.sampled_from([True, True, True, False]),
+        meanwhile=st.lists(st.tuples(st.integers(0, 2), OUTCOMES), max_size=2),
+        starts=st.booleans(),
+    )
+    def end_read(
+        self, succeeds: bool = True, meanwhile: Sequence[tuple[int, Verdict]] = (), starts: bool = False
+    ) -> None:
+        """The rows are there, and then their events; some attempts end in between."""
         assert self.page is not None
         (rows, asked), self.page = self.page, None
         events = {row.position: event_at(row.position) for row in self.lane.wanted(rows)}
+        self.answer(list(meanwhile))
+        if starts:
+            self.start()
         self.lane.load(rows, events, asked, self.now, complete=succeeds)
 
     # From outside
 
-    @rule(seconds=st.floats(0.01, 4))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
     @rule()
-    def spill_old(self) -> None:
+    def grow_old(self) -> None:
+        self.now += 2
         self.lane.spill_if_older(self.now - 2)
 
-    @rule()
-    def pause(self) -> None:
+    @rule(meanwhile=st.lists(st.sampled_from("abc"), max_size=3))
+    def pause(self, meanwhile: list[str]) -> None:
         self.lane.pause()
-
-    @rule()
-    def resume(self) -> None:
+        self.publish(meanwhile)
         self.lane.resume()
 
     @precondition(lambda self: self.expiring is None and self.disk.rows)
@@ -195,14 +202,13 @@ class LaneMachine(RuleBasedStateMachine):
         """With an endpoint that takes everything, all that is owed arrives."""
         self.lane.resume()
         for _ in range(500):
-            self.now += 1
             if self.page is not None:
-                self.end_read(succeeds=True)
+                self.end_read()
             if self.expiring is not None:
                 self.end_expiry()
-            self.start(3)
+            self.start(1.0)
             while self.in_flight:
-                self.end(0, DELIVERED)
+                self.answer([(0, DELIVERED)])
             if self.lane.wants_rows(self.now):
                 self.begin_read()
             if self.lane.is_idle and not self.in_flight:
@@ -213,5 +219,5 @@ class LaneMachine(RuleBasedStateMachine):
         assert self.disk.watermark == len(self.owed.keys)
 
 
-LaneMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+LaneMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
 TestLane = LaneMachine.TestCase
