@@ -25,12 +25,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bellwire import __version__
+from bellwire.api import a2p_batches as a2p_batches_api
 from bellwire.api import publish as publish_api
 from bellwire.api.admin import admin_routes
 from bellwire.api.app import build_app
 from bellwire.api.authentication import Authenticator
 from bellwire.api.conventions import Conventions
-from bellwire.api.dev import DevControls, RefusedTokens, dev_routes
+from bellwire.api.dev import DevControls, RefusedTokens, Reset, dev_routes
 from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
@@ -46,6 +47,7 @@ from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
+from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
@@ -190,6 +192,8 @@ class _Engine:
         self.traces = traces
         self.failed = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.may_be_reset = False
+        """It may be thrown away, and another composed in its place."""
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -201,6 +205,7 @@ class _Engine:
         self.operations: Operations
         self.seeding: Seeding
         self.replays: Replays
+        self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -220,8 +225,9 @@ class _Engine:
         await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
+        await self.sms.start()
         self.housekeeping.start()
-        _calm_the_collector()
+        _calm_the_collector(for_good=not self.may_be_reset)
         self.is_ready = True
         head = self.files.event_log.head(EMBEDDED_PARTITION)
         _log.info(
@@ -242,6 +248,7 @@ class _Engine:
             await self.housekeeping.stop()
             await self.watch.stop()
             await self.alerts.stop()
+            await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
@@ -263,13 +270,19 @@ class _Engine:
             self.fail(error)
 
 
-def _calm_the_collector() -> None:
+def _calm_the_collector(*, for_good: bool) -> None:
     """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
     tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
-    run every few events, to find nothing."""
+    run every few events, to find nothing.
+
+    Args:
+        for_good: what is there now stays as long as the process: what is frozen is never collected.
+    """
     gc.collect()
-    gc.freeze()
+    if for_good:
+        gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +290,7 @@ class Development:
     """What a development server has beside: faults on purpose, and a way back to its seed."""
 
     faults: Faults
-    reset: Callable[[], Awaitable[None]]
+    reset: Reset
 
 
 async def open_server(
@@ -303,6 +316,7 @@ async def open_server(
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
         engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
+        engine.may_be_reset = development is not None
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -545,6 +559,16 @@ async def _compose(  # noqa: PLR0917 - called once
         clock=clock,
         proxies=proxies,
     )
+    sms = engine.sms = compose_sms(
+        settings=settings,
+        stores=stores,
+        publisher=publisher,
+        authenticator=authenticator,
+        clock=clock,
+        metrics=metrics,
+        on_fatal=engine.fail,
+    )
+    engine.housekeeping.add(*sms.chores)
     subscriptions = Subscriptions(
         live=live,
         store=stores.subscriptions,
@@ -607,6 +631,7 @@ async def _compose(  # noqa: PLR0917 - called once
             deliveries=deliveries,
             admin=authenticator.admin,
         ),
+        *sms.routers,
         unsupported_routes(),
     ]
     before: list[BaseRoute] = []
@@ -640,7 +665,10 @@ async def _compose(  # noqa: PLR0917 - called once
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
             body_limit_bytes=settings.max_request_bytes,
-            body_limits={publish_api.PATH: None},
+            body_limits={
+                publish_api.PATH: None,
+                a2p_batches_api.BODY_PATH: a2p_batches_api.MAX_BODY_BYTES,
+            },
         ),
         version=__version__,
     )
