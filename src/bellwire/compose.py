@@ -52,7 +52,8 @@ from bellwire.engine.authorize_codes import AuthorizationCodes
 from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import Sessions
-from bellwire.engine.deliver import Deliveries, DeliveryLimits
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.faults import Faults, FaultySender

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.schedule import RetryPolicy
-from bellwire.engine.deliver import Deliveries, DeliveryLimits
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.model.attempt import Attempt, AttemptResult, FailureCode
 from bellwire.model.event import Event
 from bellwire.model.ids import EMBEDDED_PARTITION, AccountId, Position, SubscriptionId

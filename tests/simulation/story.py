@@ -15,7 +15,8 @@ from typing import Any
 
 from bellwire.delivery.lane import LaneLimits, Mode
 from bellwire.delivery.schedule import RetryPolicy
-from bellwire.engine.deliver import Deliveries, DeliveryLimits
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.publish import Publisher

@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from bellwire.api.admin_views import DEFAULT_PAGE, MAX_PAGE, View
 from bellwire.delivery.health import LastFailure
 from bellwire.engine.cursors import MAX_CURSOR_LENGTH
-from bellwire.engine.deliver import LaneView
 from bellwire.engine.envelope import wire_time
 from bellwire.engine.history import (
     BacklogPage,
@@ -22,6 +21,7 @@ from bellwire.engine.history import (
     NotificationState,
     WaitingRow,
 )
+from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
 from bellwire.families import REGISTRY
 from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from bellwire.delivery.lane import Notification, Place
+from bellwire.delivery.notification import Notification, Place
 from bellwire.delivery.schedule import RetryPolicy
 from bellwire.model.ids import Position
 

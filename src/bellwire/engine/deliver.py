@@ -7,16 +7,16 @@ and results. What no single lane can see, how many attempts may be under way in 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from bellwire.delivery.lane import Lane, LaneLimits, Mode, Notification
+from bellwire.delivery.lane import Lane, Mode
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.schedule import (
     DELIVERED,
     GIVE_UP,
@@ -29,16 +29,20 @@ from bellwire.delivery.schedule import (
     is_refusal,
 )
 from bellwire.delivery.settling import Settling
+from bellwire.engine.apart import ApartAttempts
+from bellwire.engine.backlog_rows import BacklogRows
+from bellwire.engine.commits import Commits
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.engine.ledger import CommitLedger
-from bellwire.engine.places import Gate, OriginPlaces, Places, full_gate
-from bellwire.errors import Fenced, Unavailable
-from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, BacklogRow, FailureCode
-from bellwire.model.event import Event
-from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
-from bellwire.ports.backlog import Backlog, BacklogTotals, Lease
+from bellwire.engine.line import Destination, LaneView, Line, Observe, Unreadable
+from bellwire.engine.patience import Patience
+from bellwire.engine.places import Gate, Places, full_gate
+from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
+from bellwire.model.ids import Partition, Position, SubscriptionId
+from bellwire.ports.backlog import Backlog, BacklogTotals, NotificationId
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
-from bellwire.ports.webhook_sender import Endpoint, WebhookSender
+from bellwire.ports.webhook_sender import WebhookSender
 
 LEAST_TIMER_SECONDS = 0.001
 """uvloop's timers count in milliseconds, and a shorter one would fire at once, again and again."""
@@ -53,82 +57,6 @@ _OUTCOMES = {
 _log = structlog.get_logger("bellwire.deliver")
 
 
-class Unreadable(Exception):
-    """A notification that can't be written; the text is one plain sentence for people."""
-
-
-class Destination(Protocol):
-    """One subscription as its deliveries see it."""
-
-    @property
-    def id(self) -> SubscriptionId: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
-
-    @property
-    def address(self) -> str:
-        """As the subscriber wrote it."""
-        ...
-
-    @property
-    def is_held(self) -> bool:
-        """Its record says that nothing may be sent: it is paused, or its address is blacklisted."""
-        ...
-
-    def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
-        """The notification's uuid, the request head and the body.
-
-        Raises:
-            Unreadable: the event filter that it was matched by is not known any more.
-        """
-        ...
-
-
-Observe = Callable[[Destination, Attempt, Event | None], None]
-"""Is told of each attempt, from the event loop; must be quick."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLimits:
-    """Counts; times in seconds."""
-
-    in_flight: int = 1024
-    in_flight_per_origin: int = 64
-    lane: LaneLimits = field(default_factory=LaneLimits)
-    commit_every: float = 0.05
-    settle_within: float = 2.0
-    """No notification holds the watermark back for longer: then its subscription spills."""
-    sweep_every: float = 0.25
-    reads_at_once: int = 8
-    apart_at_once: int = 32
-    """Attempts outside the lanes: tests and replays."""
-    gathered: int = 20_000
-    """Entries of an uncommitted batch at which the router waits for the commit."""
-    patience: float = 0.05
-    """The router waits so long for a LIVE lane that is half full; one that stays so is left to overflow."""
-    patience_again_after: float = 0.5
-    """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
-    memory_bytes: int = 128 << 20
-    """Bodies that wait in memory, over all lanes."""
-    purge_again_after: float = 1.0
-    """A backlog that could not be dropped, since the disk failed, is tried again after this long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneView:
-    """A subscription's notifications as they are now. `mode`: live, spilling or draining."""
-
-    mode: Mode
-    is_held: bool
-    is_trying: bool
-    """An attempt is under way or about to begin."""
-    waiting: int
-    """In memory."""
-    in_flight: int
-    backlog_rows: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
     """Rows of a backlog that were given up, and the positions of the first and the last."""
@@ -136,24 +64,6 @@ class Expired:
     rows: int
     first: Position
     last: Position
-
-
-class _Line:
-    """A destination with its lane and its timer."""
-
-    __slots__ = ("cancels", "destination", "is_slow", "lane", "places", "starved_at", "timer", "wake_at")
-
-    def __init__(self, destination: Destination, lane: Lane, places: OriginPlaces[_Line]) -> None:
-        self.destination = destination
-        self.lane = lane
-        self.places = places
-        self.timer: asyncio.TimerHandle | None = None
-        self.wake_at = 0.0
-        self.starved_at: Gate[_Line] | None = None
-        """The gate at which it waits for a place."""
-        self.is_slow = False
-        """It stayed half full for longer than the router's patience, and was not nearly empty since."""
-        self.cancels: dict[Notification, Callable[[], None]] = {}
 
 
 class Deliveries:
@@ -175,7 +85,6 @@ class Deliveries:
     ) -> None:
         self._partition = partition
         self._event_log = log
-        self._backlog = backlog
         self._sender = sender
         self._clock = clock
         self._random = random
@@ -183,44 +92,49 @@ class Deliveries:
         self._limits = limits or DeliveryLimits()
         self._policy = policy or RetryPolicy()
         self._on_fatal = on_fatal
-        self._lines: dict[SubscriptionId, _Line] = {}
-        self._active: dict[SubscriptionId, _Line] = {}
-        self._places: Places[_Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
-        self._patient_again_at = 0.0
-        self._pressed: dict[_Line, float] = {}
-        self._relieved = asyncio.Event()
+        self._lines: dict[SubscriptionId, Line] = {}
+        self._active: dict[SubscriptionId, Line] = {}
+        self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
+        self._patience = Patience(clock, self._limits)
+        self._commits = Commits(backlog=backlog, limits=self._limits, on_removed=self._rows_removed, on_fatal=on_fatal)
+        self._rows = BacklogRows(
+            partition=partition,
+            backlog=backlog,
+            log=log,
+            commits=self._commits,
+            clock=clock,
+            at_once=self._limits.reads_at_once,
+        )
         self._parallel = self._limits.lane.parallel
-        self._high_water = max(1, self._limits.lane.waiting // 2)
-        self._low_water = self._limits.lane.waiting // 4
-        self._dirty = asyncio.Event()
-        self._commit_lock = asyncio.Lock()
-        self._reads = asyncio.Semaphore(self._limits.reads_at_once)
-        self._apart = asyncio.Semaphore(self._limits.apart_at_once)
+        self._apart = ApartAttempts(
+            line=self._running_line,
+            sender=sender,
+            clock=clock,
+            observe=observe,
+            on_free=self._admit,
+            at_once=self._limits.apart_at_once,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._totals: dict[SubscriptionId, BacklogTotals] = {}
         self._stopping = False
-        self._lease: Lease
         self._ledger: CommitLedger
         self._settled: frozenset[tuple[SubscriptionId, Position, str]] = frozenset()
         self._settled_up_to = Position(0)
-        self._committed_watermark = LOG_START
 
     # Life
 
     async def claim(self) -> Position:
         """Take over the partition and learn what was settled before; returns the watermark to route from."""
         began = self._clock.monotonic()
-        self._lease = await self._backlog.claim(self._partition)
-        recovery = await self._backlog.load(self._lease)
-        self._ledger = CommitLedger(Settling(recovery.watermark))
-        self._committed_watermark = recovery.watermark
+        recovery = await self._commits.claim(self._partition)
+        self._ledger = self._commits.ledger
         self._settled = recovery.settled
         self._settled_up_to = max((place[1] for place in recovery.settled), default=Position(0))
         self._totals = dict(recovery.totals)
         _log.info(
             "deliveries.claimed",
             partition=self._partition,
-            epoch=self._lease.epoch,
+            epoch=self._commits.lease.epoch,
             watermark=recovery.watermark,
             settled_above=len(recovery.settled),
             backlog_subscriptions=len(recovery.totals),
@@ -233,7 +147,7 @@ class Deliveries:
 
     def start(self) -> None:
         """Begin to commit and to sweep, and drain what was found. All subscriptions known at start are open by now."""
-        self._spawn(self._commit_when_dirty())
+        self._spawn(self._commits.run())
         self._spawn(self._sweep())
         for orphan, totals in self._totals.items():
             _log.info(
@@ -243,7 +157,7 @@ class Deliveries:
                 from_position=totals.oldest,
                 reason="its subscription is unknown: it ended just before the last stop",
             )
-            self._spawn(self._purge(orphan))
+            self._spawn(self._commits.purge(orphan))
         self._totals.clear()
         for line in list(self._lines.values()):
             self._pump(line)
@@ -263,14 +177,14 @@ class Deliveries:
             for cancel in list(line.cancels.values()):
                 cancel()
         await asyncio.sleep(0)  # the abandoned attempts are recorded in the next turn of the loop
-        async with self._commit_lock:  # no commit is cut off half-way
+        async with self._commits.lock:  # no commit is cut off half-way
             for task in list(self._tasks):
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.commit()
         _log.info(
             "deliveries.stopped",
-            watermark=self._committed_watermark,
+            watermark=self._commits.watermark,
             routed=self._ledger.settling.routed,
             attempts_waited_for=waited_for,
             attempts_cut_off=left,
@@ -284,59 +198,14 @@ class Deliveries:
     async def send_apart(
         self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b""
     ) -> Attempt | None:
-        """One attempt of a notification that its lane knows nothing of, past holds, queues and order.
-
-        The caller records what comes of it; a failure is final as far as the deliveries are concerned. At most
-        `DeliveryLimits.apart_at_once` at a time, others wait.
-
-        Args:
-            notification: with its event.
-            headers: lines that go out beside the others, each ended by CRLF.
-
-        Returns:
-            None if the subscription is no more.
-        """
-        assert notification.event is not None
-        async with self._apart:
-            line = self._lines.get(subscription)
-            if line is None or self._stopping:
-                return None
-            destination, gates = line.destination, line.places.draining
-            uuid, head, body = destination.request(notification, notification.event)
-            outcome: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
-            started_ms = self._clock.now_ms()
-            for gate in gates:
-                gate.in_flight += 1
-            cancel = self._sender.post(destination.endpoint, head + headers, body, partial(_resolve, outcome))
-            try:
-                result = await outcome
-            finally:
-                for gate in gates:
-                    gate.in_flight -= 1
-                    self._admit(gate)
-                cancel()
-        attempt = Attempt(
-            subscription=subscription,
-            position=notification.position,
-            topic=notification.topic,
-            uuid=uuid,
-            number=1,
-            address=destination.address,
-            started_ms=started_ms,
-            duration_us=int(result.duration_seconds * 1_000_000),
-            outcome=AttemptOutcome.DELIVERED if result.failure is None else AttemptOutcome.GIVEN_UP,
-            failure=result.failure,
-            status=result.status,
-            detail=result.detail,
-        )
-        self._observe(destination, attempt, notification.event)
-        return attempt
+        """One attempt of a notification that its lane knows nothing of; see `engine.apart`."""
+        return await self._apart.send(subscription, notification, headers)
 
     def record(self, attempt: Attempt) -> None:
         """Put an attempt that was made apart into history, with the next commit. It settles nothing as long as its
         position is not above the watermark."""
         self._ledger.record(attempt)
-        self._dirty.set()
+        self._commits.soon()
 
     # What the router and the subscriptions ask
 
@@ -347,7 +216,7 @@ class Deliveries:
     @property
     def committed_watermark(self) -> Position:
         """The position up to which everything is settled, durably."""
-        return self._committed_watermark
+        return self._commits.watermark
 
     def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
         """Whether an earlier process settled it already (only above the watermark it left)."""
@@ -365,7 +234,7 @@ class Deliveries:
             backlog_rows=totals.rows if totals else 0,
             paused=held,
         )
-        line = _Line(destination, lane, self._places.enter(destination.endpoint.origin))
+        line = Line(destination, lane, self._places.enter(destination.endpoint.origin))
         self._lines[destination.id] = line
         if totals:
             self._active[destination.id] = line
@@ -378,7 +247,7 @@ class Deliveries:
             return
         if line.destination.is_held:
             line.lane.pause()
-            self._dirty.set()
+            self._commits.soon()
         else:
             line.lane.resume()
             self._pump(line)
@@ -388,7 +257,7 @@ class Deliveries:
         line = self._lines.get(subscription)
         if line is not None:
             line.lane.pause()
-            self._dirty.set()
+            self._commits.soon()
 
     def close(self, subscription: SubscriptionId) -> None:
         """The subscription is no more: attempts under way are abandoned, its backlog is dropped."""
@@ -398,16 +267,16 @@ class Deliveries:
             return
         rows = line.lane.backlog_rows
         line.lane.close()
-        self._relieve(line)
+        self._patience.relieve(line)
         if line.timer is not None:
             line.timer.cancel()
         self._places.leave(line.destination.endpoint.origin, line.places)
         for cancel in list(line.cancels.values()):
             cancel()
-        self._dirty.set()
+        self._commits.soon()
         if rows:
             _log.info("backlog.dropped", subscription_id=subscription, rows=rows, reason="the subscription ended")
-        self._spawn(self._purge(subscription))
+        self._spawn(self._commits.purge(subscription))
 
     def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
         """Take a match, in log order."""
@@ -420,13 +289,13 @@ class Deliveries:
         self._active[subscription] = line
         self._pump(line)
         if lane.mode is not Mode.LIVE:
-            self._dirty.set()
-        elif lane.waiting >= self._high_water and not line.is_slow and line not in self._pressed:
-            self._press(line)
+            self._commits.soon()
+        elif lane.waiting >= self._patience.high_water:
+            self._patience.press(line)
 
     def wake(self) -> None:
         """The router moved on: the watermark may be committed."""
-        self._dirty.set()
+        self._commits.soon()
 
     def view(self, subscription: SubscriptionId) -> LaneView:
         """How a subscription's notifications stand; idle for one that is unknown."""
@@ -451,27 +320,10 @@ class Deliveries:
                 self._pump(line)
 
     async def room(self) -> None:
-        """Wait while more is gathered than a batch should hold, or while lanes that keep up are half full.
-
-        Without this a publisher quicker than the deliveries would send every healthy subscription by way of the disk.
-        A lane that stays half full for longer than `patience` is not waited for again until it was nearly empty, so a
-        slow endpoint holds the others up once, for that long; one that takes nothing at all is not waited for.
-        """
-        if len(self._ledger) > self._limits.gathered:
+        """Wait while more is gathered than a batch should hold, or while lanes that keep up are half full."""
+        if len(self._commits.ledger) > self._limits.gathered:
             await self.commit()
-        while self._pressed:
-            now = self._clock.monotonic()
-            for line, until in list(self._pressed.items()):
-                if until <= now:
-                    line.is_slow = True
-                    del self._pressed[line]
-                    self._patient_again_at = now + self._limits.patience_again_after
-            if not self._pressed:
-                return
-            self._relieved.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(self._pressed.values()) - now):
-                    await self._relieved.wait()
+        await self._patience.wait()
 
     def is_owed(self, subscription: SubscriptionId) -> bool:
         """Whether anything waits for the subscription, in memory, under way or in the backlog, or would after a crash
@@ -488,14 +340,14 @@ class Deliveries:
             "lanes": len(self._lines),
             "backlog_rows": sum(line.lane.backlog_rows for line in self._lines.values()),
             "uncommitted": len(self._ledger),
-            "watermark": self._committed_watermark,
+            "watermark": self._commits.watermark,
             "open_positions": len(self._ledger.settling),
             "oldest_open_seconds": 0.0 if since is None else self._clock.monotonic() - since,
         }
 
     # Attempts
 
-    def _pump(self, line: _Line) -> None:
+    def _pump(self, line: Line) -> None:
         """Do all that the line's lane allows now: start, read, or set its timer."""
         if self._stopping:
             return
@@ -525,7 +377,7 @@ class Deliveries:
                 self._spawn(self._read(line))
             self._set_timer(line, lane.next_wake(), now)
 
-    def _attempt(self, line: _Line, notification: Notification) -> None:
+    def _attempt(self, line: Line, notification: Notification) -> None:
         event = notification.event
         if event is None:
             self._lost(line, notification, "The event is no longer kept, so it can't be delivered.")
@@ -544,11 +396,11 @@ class Deliveries:
 
     def _attempted(  # noqa: PLR0917 - bound by `partial` at every attempt
         self,
-        line: _Line,
+        line: Line,
         notification: Notification,
         uuid: str,
         started_ms: int,
-        gates: tuple[Gate[_Line], ...],
+        gates: tuple[Gate[Line], ...],
         result: AttemptResult,
     ) -> None:
         for gate in gates:
@@ -591,34 +443,22 @@ class Deliveries:
         if not lane.closed:
             lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
             self._pump(line)
-            if lane.waiting <= self._low_water and (self._pressed or line.is_slow):
-                self._relieve(line)
-        self._dirty.set()
+            if lane.waiting <= self._patience.low_water:
+                self._patience.relieve(line)
+        self._commits.soon()
         for gate in gates:
             if gate.waiting:
                 self._admit(gate)
 
-    def _press(self, line: _Line) -> None:
-        """Let the router wait for a lane that is half full, if its endpoint still takes something."""
-        now = self._clock.monotonic()
-        until = min(now, line.lane.progress_at) + self._limits.patience
-        if until > now >= self._patient_again_at:
-            self._pressed[line] = until
-
-    def _relieve(self, line: _Line) -> None:
-        line.is_slow = False
-        if self._pressed.pop(line, None) is not None and not self._pressed:
-            self._relieved.set()
-
-    def _lost(self, line: _Line, notification: Notification, detail: str) -> None:
+    def _lost(self, line: Line, notification: Notification, detail: str) -> None:
         """It can't be sent, now or later: recorded, so that it does not vanish without a trace."""
         attempt = self._without_attempt(line, notification, "", detail)
         self._ledger.record(attempt)
         self._observe(line.destination, attempt, None)
         line.lane.finished(notification, GIVE_UP, self._clock.monotonic())
-        self._dirty.set()
+        self._commits.soon()
 
-    def _without_attempt(self, line: _Line, notification: Notification, uuid: str, detail: str) -> Attempt:
+    def _without_attempt(self, line: Line, notification: Notification, uuid: str, detail: str) -> Attempt:
         """The record of a notification that is given up without being tried again."""
         return Attempt(
             subscription=line.lane.subscription,
@@ -634,7 +474,10 @@ class Deliveries:
             detail=detail,
         )
 
-    def _admit(self, gate: Gate[_Line]) -> None:
+    def _running_line(self, subscription: SubscriptionId) -> Line | None:
+        return None if self._stopping else self._lines.get(subscription)
+
+    def _admit(self, gate: Gate[Line]) -> None:
         """Give lines that waited for a place their turn, longest waiting first, each at most once."""
         for _ in range(len(gate.waiting)):
             if gate.is_full:
@@ -647,31 +490,14 @@ class Deliveries:
 
     # Backlog
 
-    async def _read(self, line: _Line) -> None:
-        lane = line.lane
-        async with self._reads:
-            now = self._clock.monotonic
-            lane.load((), {}, 0, now(), complete=False)  # ask again: much may have happened while waiting for a turn
-            asked = lane.wants_rows(now())
-            if not asked or lane.closed:
-                self._pump(line)  # it may be LIVE by now, with what it loaded from memory
-                return
-            lane.begin_read()
-            try:
-                if not await self.commit():
-                    raise Unavailable("the commit before a read of the backlog failed")
-                rows = await self._backlog.pending(lane.subscription, lane.cursor, asked)
-                wanted = lane.wanted(rows)
-                events = await self._event_log.get(self._partition, [row.position for row in wanted])
-            except Unavailable as problem:
-                lane.load((), {}, asked, now(), complete=False)
-                _log.warning("backlog.read_failed", subscription_id=lane.subscription, error=str(problem))
-                self._set_timer(line, now() + 1.0, now())
-                return
-            lane.load(rows, events, asked, now(), complete=True)
-        self._pump(line)
+    async def _read(self, line: Line) -> None:
+        if await self._rows.read(line.lane):
+            self._pump(line)
+        else:
+            now = self._clock.monotonic()
+            self._set_timer(line, now + self._limits.read_again_after, now)
 
-    def _set_timer(self, line: _Line, at: float | None, now: float) -> None:
+    def _set_timer(self, line: Line, at: float | None, now: float) -> None:
         if at is None or at <= now:
             return
         if line.timer is not None:
@@ -681,58 +507,20 @@ class Deliveries:
         line.wake_at = at
         line.timer = asyncio.get_running_loop().call_later(max(at - now, LEAST_TIMER_SECONDS), self._timer_ended, line)
 
-    def _timer_ended(self, line: _Line) -> None:
+    def _timer_ended(self, line: Line) -> None:
         """By our clock it may be a little early; then nothing is due yet, and the timer is set again."""
         line.timer = None
         self._pump(line)
 
-    async def _purge(self, subscription: SubscriptionId) -> None:
-        """Drop all rows of a subscription that is no more, those of the commit being gathered included."""
-        while True:
-            try:
-                if await self.commit():
-                    await self._backlog.purge(subscription)
-                    return
-            except Unavailable as problem:
-                _log.warning("backlog.purge_failed", subscription_id=subscription, error=str(problem))
-            await asyncio.sleep(self._limits.purge_again_after)
-
-    # Commits
-
     async def commit(self) -> bool:
         """Commit what gathered, if anything did; whether all that had gathered is durable now."""
-        async with self._commit_lock:
-            batch = self._ledger.take()
-            if not len(batch) and batch.watermark == self._committed_watermark:
-                return True
-            try:
-                await self._backlog.commit(self._lease, batch.watermark, batch.attempts, batch.puts, batch.dones)
-            except Fenced as error:
-                self._on_fatal(error)
-                return False
-            except Unavailable as problem:
-                self._ledger.give_back(batch)
-                self._dirty.set()
-                _log.error("deliveries.commit_failed", error=str(problem), entries=len(batch))
-                return False
-            except asyncio.CancelledError:
-                # The commit may or may not happen: it is repeated, and repeating it changes nothing but history.
-                self._ledger.give_back(batch)
-                raise
-            self._committed_watermark = batch.watermark
-            for subscription, position, topic in batch.dones:
-                line = self._lines.get(subscription)
-                if line is not None:
-                    line.lane.committed(((position, topic),))
-            return True
+        return await self._commits.now()
 
-    async def _commit_when_dirty(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await asyncio.sleep(self._limits.commit_every)
-            self._dirty.clear()
-            if not await self.commit():
-                await asyncio.sleep(1.0)
+    def _rows_removed(self, removed: Sequence[NotificationId]) -> None:
+        for subscription, position, topic in removed:
+            line = self._lines.get(subscription)
+            if line is not None:
+                line.lane.committed(((position, topic),))
 
     async def _sweep(self) -> None:
         """Spill what is too old or too much, and forget lines that are idle."""
@@ -745,7 +533,7 @@ class Deliveries:
                     if line.lane.spill_if_older(now - self._limits.settle_within):
                         _log.info("lane.spilled", subscription_id=line.lane.subscription, reason="older than 2 s")
                         self._pump(line)
-                self._dirty.set()
+                self._commits.soon()
             waiting = sum(line.lane.waiting_bytes for line in self._active.values())
             if waiting > self._limits.memory_bytes:
                 self._relieve_memory(waiting)
@@ -761,7 +549,7 @@ class Deliveries:
                 waiting -= line.lane.waiting_bytes
                 line.lane.spill()
                 self._pump(line)
-                self._dirty.set()
+                self._commits.soon()
 
     async def expire(
         self, subscription: SubscriptionId, up_to: Position, most_rows: int, detail: str
@@ -776,19 +564,13 @@ class Deliveries:
         line = self._lines.get(subscription)
         if line is None:
             return None
-        rows: list[BacklogRow] = []
-        dropped: list[Notification] = []
         line.lane.begin_drop()
         try:
-            if await self.commit():
-                found = await self._backlog.pending(subscription, (LOG_START, ""), most_rows)
-                rows = [row for row in found if row.position <= up_to]
-            events = await self._event_log.get(self._partition, sorted({row.position for row in rows}))
+            rows, events = await self._rows.oldest(subscription, up_to, most_rows)
         except BaseException:
-            rows = []
+            line.lane.drop(())
             raise
-        finally:
-            dropped = line.lane.drop(rows)
+        dropped = line.lane.drop(rows)
         for notification in dropped:
             event = events.get(notification.position)
             uuid = "" if event is None else event.uuid
@@ -807,8 +589,3 @@ class Deliveries:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fatal(error)
-
-
-def _resolve(outcome: asyncio.Future[AttemptResult], result: AttemptResult) -> None:
-    if not outcome.done():
-        outcome.set_result(result)

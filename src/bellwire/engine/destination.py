@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bellwire.delivery.lane import Notification
-from bellwire.engine.deliver import Deliveries, Unreadable
+from bellwire.delivery.notification import Notification
+from bellwire.engine.deliver import Deliveries
 from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
+from bellwire.engine.line import Unreadable
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import parse_stored
 from bellwire.filters import EventFilter, rows_with_stated
@@ -39,7 +40,7 @@ class Rendering:
 
 
 class WebhookDestination:
-    """Implements `engine.deliver.Destination` for one subscription."""
+    """Implements `engine.line.Destination` for one subscription."""
 
     __slots__ = ("_envelopes", "_filters", "_head", "_rendering", "_signing_key", "_subscriber", "address", "endpoint")
 
@@ -73,7 +74,7 @@ class WebhookDestination:
         return self._subscriber.subscription.is_held
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
-        """The notification's uuid, the request's head and its body; see `engine.deliver.Destination`."""
+        """The notification's uuid, the request's head and its body; see `engine.line.Destination`."""
         place = (notification.filter_version, notification.filter_index)
         envelope = self._envelopes.get(place)
         if envelope is None:

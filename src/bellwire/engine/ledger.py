@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.settling import Settling
 from bellwire.model.attempt import Attempt, BacklogRow
 from bellwire.model.ids import Position, SubscriptionId

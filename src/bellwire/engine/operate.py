@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from bellwire.delivery.health import LastFailure
-from bellwire.delivery.lane import Notification
-from bellwire.engine.deliver import Deliveries, LaneView
+from bellwire.delivery.notification import Notification
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.line import LaneView
 from bellwire.engine.subscribe_live import LiveSubscriptions, parse_stored
 from bellwire.engine.watch_endpoints import EndpointWatch, Probed
 from bellwire.errors import Conflict, NotAllowedHere, NotFound

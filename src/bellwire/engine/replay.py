@@ -19,9 +19,10 @@ from random import Random
 import msgspec
 import structlog
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.replay_window import Came, ReplayLimits, ReplayWindow
-from bellwire.engine.deliver import Deliveries, Unreadable
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.line import Unreadable
 from bellwire.engine.provision_scope import Scope, not_found
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import LiveSubscriptions, parse_stored

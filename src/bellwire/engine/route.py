@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.subscribers import Match, Subscribers

@@ -93,3 +93,37 @@ class InboundText:
     received_at: datetime
     carrier_key: str | None = None
     """The same for a text that the carrier hands over again, where it lets one know; stored once."""
+
+
+class MessageDirection(StrEnum):
+    INBOUND = "Inbound"
+    OUTBOUND = "Outbound"
+
+
+class BatchStatus(StrEnum):
+    """`COMPLETED`: each message was taken by the carrier, or failed to be sent."""
+
+    PROCESSING = "Processing"
+    COMPLETED = "Completed"
+
+
+class ConsentStatus(StrEnum):
+    OPT_OUT = "OptOut"
+    OPT_IN = "OptIn"
+
+
+class ConsentSource(StrEnum):
+    """Who said it. The first version of the API calls `API` "Account" (wire contract, 6.6)."""
+
+    RECIPIENT = "Recipient"
+    API = "Api"
+    UPSTREAM = "Upstream"
+    CARRIER = "Carrier"
+
+
+class ConsentCoverage(StrEnum):
+    """What a consent holds for. Only `PHONE_NUMBER`, one pair of numbers, is written today."""
+
+    PHONE_NUMBER = "PhoneNumber"
+    ACCOUNT = "Account"
+    CAMPAIGN_TYPE = "CampaignType"

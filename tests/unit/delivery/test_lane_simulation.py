@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bellwire.delivery.lane import Lane, LaneLimits, Mode, Notification, Place
+from bellwire.delivery.lane import Lane, LaneLimits, Mode
+from bellwire.delivery.notification import Notification, Place
 from bellwire.delivery.schedule import DELIVERED, GIVE_UP, RetryAfter
 from bellwire.delivery.settling import Settling
 from bellwire.model.attempt import BacklogRow

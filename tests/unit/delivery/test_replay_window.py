@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bellwire.delivery.lane import Notification, Place
+from bellwire.delivery.notification import Notification, Place
 from bellwire.delivery.replay_window import Came, ReplayLimits, ReplayWindow
 from bellwire.model.ids import LOG_START, Position
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.engine.deliver import Deliveries
 from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
 from bellwire.model.event import Event

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bellwire.delivery.lane import LaneLimits, Notification
-from bellwire.engine.deliver import Deliveries, DeliveryLimits
+from bellwire.delivery.lane import LaneLimits
+from bellwire.delivery.notification import Notification
+from bellwire.engine.deliver import Deliveries
+from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.model.attempt import AttemptResult
 from bellwire.model.event import Event
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.engine.destination import Rendering, WebhookDestination
 from bellwire.engine.envelope import derived_uuid
 from bellwire.engine.route import Announcements

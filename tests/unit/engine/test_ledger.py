@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bellwire.delivery.lane import Notification
+from bellwire.delivery.notification import Notification
 from bellwire.delivery.settling import Settling
 from bellwire.engine.ledger import CommitLedger
 from bellwire.model.attempt import Attempt, AttemptOutcome

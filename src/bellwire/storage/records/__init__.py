@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellwire.ports.clock import Clock
+from bellwire.storage.records import sms_tables
 from bellwire.storage.records.credentials import SqlCredentialStore
 from bellwire.storage.records.database import FILE_NAME, Records
 from bellwire.storage.records.directory import Removal, SqlDirectory
@@ -26,6 +27,7 @@ __all__ = [
     "SqlSubscriptionStore",
     "open_records",
     "read_memo",
+    "sms_tables",
 ]
 
 

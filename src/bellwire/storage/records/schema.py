@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from bellwire.errors import Misconfigured, Problem
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -1,0 +1,87 @@
+"""A lane's notifications in memory: those that wait, key by key, and those under way.
+
+Of one ordering key, at most one is under way, and the others wait behind it in (position, topic) order. Keys take
+turns: a key whose notification has ended goes to the back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from bellwire.delivery.notification import Notification
+
+
+class Waiting:
+    """All methods take constant time but where they say otherwise."""
+
+    __slots__ = ("_queues", "_ready", "count", "in_flight", "size_bytes")
+
+    def __init__(self) -> None:
+        self.in_flight: dict[str, Notification] = {}
+        """By ordering key."""
+        self.count = 0
+        """How many wait."""
+        self.size_bytes = 0
+        """Bytes of the bodies that wait."""
+        self._queues: dict[str, deque[Notification]] = {}
+        self._ready: deque[str] = deque()
+
+    def add(self, notification: Notification) -> None:
+        """It waits behind all of its key."""
+        key = notification.key
+        queue = self._queues.get(key)
+        if queue is None:
+            self._queues[key] = deque((notification,))
+            if key not in self.in_flight:
+                self._ready.append(key)
+        else:
+            queue.append(notification)
+        self.count += 1
+        self.size_bytes += notification.size_bytes
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `start` may find something."""
+        return bool(self._ready)
+
+    def start(self) -> Notification | None:
+        """The next notification whose key is free; it is under way from here on."""
+        while self._ready:
+            key = self._ready.popleft()
+            queue = self._queues.get(key)
+            if queue is None or key in self.in_flight:
+                continue
+            notification = queue.popleft()
+            if not queue:
+                del self._queues[key]
+            self.count -= 1
+            self.size_bytes -= notification.size_bytes
+            # Invariant: order. A key's next notification starts when the one before it has its outcome.
+            self.in_flight[key] = notification
+            return notification
+        return None
+
+    def free(self, key: str) -> None:
+        """The key's notification was completed: the next of the key may have its turn."""
+        if key in self._queues:
+            self._ready.append(key)
+
+    def __iter__(self) -> Iterator[Notification]:
+        """Those that wait; each key's in order."""
+        return chain.from_iterable(self._queues.values())
+
+    def clear(self) -> None:
+        """Let go of all that wait."""
+        self._queues.clear()
+        self._ready.clear()
+        self.count = self.size_bytes = 0
+
+    def take_key(self, key: str) -> Iterable[Notification]:
+        """Let go of what waits of one key; takes time in proportion to it."""
+        queue = self._queues.pop(key, ())
+        for notification in queue:
+            self.count -= 1
+            self.size_bytes -= notification.size_bytes
+        return queue
