@@ -15,7 +15,7 @@ import msgspec
 from bellwire.console.figures import Figures
 from bellwire.engine.deliver import Deliveries, LaneView
 from bellwire.engine.explain import SubscriptionExplanation, explain_logged
-from bellwire.engine.history import AttemptSearch, EventSearch, HistoryPage, Lookback
+from bellwire.engine.history import AttemptSearch, EventNotification, EventSearch, HistoryPage, Lookback
 from bellwire.engine.notification_request import NotificationRequest, notification_request
 from bellwire.engine.operate import Operations, SubscriptionHealth
 from bellwire.engine.provision_scope import Reach, Scope
@@ -31,9 +31,10 @@ from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.identity import Application, Caller, KeyKind
 from bellwire.model.ids import AccountId, ClientId, ExtensionId, Partition, ReplayId, SessionId, SubscriptionId
 from bellwire.model.replay import Replay
-from bellwire.model.subscription import Subscription, SubscriptionApi, TransportType
+from bellwire.model.subscription import Subscription, SubscriptionApi, SubscriptionStatus, TransportType
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
+from bellwire.ports.history import RecordedAttempt
 from bellwire.ports.identity import CredentialStore, Directory
 
 MOST_EXPLAINED = 200
@@ -119,20 +120,22 @@ class EngineFacade:
 
     # Events
 
-    async def events(self, scope: Scope, search: EventSearch, cursor: str | None, limit: int) -> HistoryPage:  # type: ignore[type-arg]
-        return await self._parts.lookback.events(scope, search, cursor=cursor, limit=limit)
+    async def events(
+        self, scope: Scope, search: EventSearch, cursor: str | None, limit: int
+    ) -> HistoryPage[LoggedEvent]:
+        """Events with their bodies, newest first."""
+        page = await self._parts.lookback.events(scope, search, cursor=cursor, limit=limit)
+        positions = [head.position for head in page.records]
+        found = await self._parts.log.get(self._parts.partition, positions)
+        records = tuple(LoggedEvent(position, found[position]) for position in positions if position in found)
+        return HistoryPage(records, page.next_cursor, page.is_complete)
 
     async def event(self, scope: Scope, name: str) -> LoggedEvent:
         return await self._parts.lookback.event(scope, name)
 
-    async def recent_events(self, scope: Scope, search: EventSearch, limit: int) -> list[LoggedEvent]:
-        """The latest events with their bodies, newest first."""
-        page = await self._parts.lookback.events(scope, search, cursor=None, limit=limit)
-        positions = [head.position for head in page.records]
-        found = await self._parts.log.get(self._parts.partition, positions)
-        return [LoggedEvent(position, found[position]) for position in positions if position in found]
-
-    async def notifications(self, scope: Scope, name: str, limit: int) -> HistoryPage:  # type: ignore[type-arg]
+    async def notifications(
+        self, scope: Scope, name: str, limit: int
+    ) -> HistoryPage[EventNotification]:
         return await self._parts.lookback.notifications(scope, name, cursor=None, limit=limit)
 
     async def who_did_not(
@@ -184,9 +187,11 @@ class EngineFacade:
     # Subscriptions
 
     async def list_subscriptions(
-        self, scope: Scope, account: AccountId | None, cursor: str | None, limit: int
+        self, scope: Scope, account: AccountId | None, status: SubscriptionStatus | None, limit: int
     ) -> HistoryPage[Subscription]:
-        return await self._parts.lookback.subscriptions(scope, account=account, cursor=cursor, limit=limit)
+        return await self._parts.lookback.subscriptions(
+            scope, account=account, status=status, cursor=None, limit=limit
+        )
 
     def subscription(self, scope: Scope, subscription: SubscriptionId) -> Subscription:
         return self._parts.lookback.subscription(scope, subscription)
@@ -254,7 +259,9 @@ class EngineFacade:
 
     # Deliveries
 
-    async def attempts(self, scope: Scope, search: AttemptSearch, cursor: str | None, limit: int) -> HistoryPage:  # type: ignore[type-arg]
+    async def attempts(
+        self, scope: Scope, search: AttemptSearch, cursor: str | None, limit: int
+    ) -> HistoryPage[RecordedAttempt]:
         return await self._parts.lookback.attempts(scope, search, cursor=cursor, limit=limit)
 
     async def request_of(self, scope: Scope, attempt: Attempt) -> NotificationRequest | None:

@@ -87,16 +87,25 @@ def filter_refusal(text: str, refused: InvalidRequest) -> Html:
         allowed = h("p", None, "Allowed: ", h("span", {"class": "mono"}, ", ".join(refused.allowed)))
     suggested = None
     if refused.suggestion is not None:
-        whole = refused.suggestion if refused.suggestion.startswith("/") else text[:start] + refused.suggestion
-        if not refused.suggestion.startswith("/"):
-            whole += text[start + len(refused.found) :]
+        whole = _mended(text, refused, start)
         suggested = h(
             "p",
             None,
             "Did you mean ",
             h("code", None, refused.suggestion),
             "? ",
-            button("use", "Use it", "small", value=whole.replace("{accountId}", "~").replace("{extensionId}", "~")),
+            button("use", "Use it", "small", value=whole),
         )
     reason = h("p", None, f"{refused.reason[:1].upper()}{refused.reason[1:]}.")
     return h("div", {"class": "note bad", "role": "alert"}, reason, marked, allowed, suggested)
+
+
+def _mended(text: str, refused: FilterRefused, start: int) -> str:
+    """The filter with the suggestion in its place."""
+    suggestion = (refused.suggestion or "").replace("{accountId}", "~").replace("{extensionId}", "~")
+    path, mark, query = text.partition("?")
+    if suggestion.startswith("/"):
+        return suggestion if "?" in suggestion else suggestion + mark + query
+    if not refused.found:  # a parameter is missing
+        return f"{path}?{query}&{suggestion}" if query else f"{path}?{suggestion}"
+    return text[:start] + suggestion + text[start + len(refused.found) :]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-import msgspec
 from nicegui import ui
 from starlette.requests import Request
 
@@ -15,12 +14,12 @@ from bellwire.console.feed import MadeAttempt, RoutedEvent, Sampled, Viewer
 from bellwire.console.forms import choice, filter_refusal, options_of_accounts, options_of_families
 from bellwire.console.frame import Page, framed
 from bellwire.console.markup import Html, h, join
+from bellwire.console.records import badge, empty, family_of, told
 from bellwire.console.region import Region, Values, text_of, texts_of
 from bellwire.console.visitor import Visitor
 from bellwire.console.words import answer_of, clock_time, count, milliseconds, outcome_word, rate
 from bellwire.errors import InvalidRequest
 from bellwire.families import REGISTRY
-from bellwire.families.what_happened import what_happened
 from bellwire.filters import MAX_FILTER_LENGTH, EventFilter
 from bellwire.model.attempt import AttemptOutcome
 from bellwire.model.event import Event
@@ -212,9 +211,9 @@ class _Stream:
         to = count(one.notifications, "notification") if one.notifications else "nobody wants it"
         return _row(
             clock_time(_handed_over_ms(event), now_ms=now_ms),
-            h("span", {"class": "state accent"}, "Event"),
+            badge("accent", "Event"),
             _family_of(event.topic),
-            _told(event),
+            told(event),
             h("a", {"href": self._visitor.link(f"/events/{event.uuid}")}, event.topic),
             h("span", {"class": "faint"}, to),
         )
@@ -226,9 +225,9 @@ class _Stream:
         said = answer_of(attempt) if attempt.failure is None else attempt.detail or answer_of(attempt)
         return _row(
             clock_time(attempt.started_ms, now_ms=now_ms),
-            h("span", {"class": f"state {level}"}, word),
+            badge(level, word),
             _family_of(attempt.topic),
-            _told(one.event),
+            told(one.event),
             h("a", {"href": where}, attempt.address),
             h("span", {"class": "faint"}, f"{said}, {milliseconds(attempt.duration_us / 1e6)}"),
         )
@@ -257,15 +256,7 @@ def _handed_over_ms(event: Event) -> int:
 
 @lru_cache(maxsize=4096)
 def _family_of(topic: str) -> str:
-    match = REGISTRY.match(topic)
-    return "" if match is None else match.family.name
-
-
-def _told(event: Event | None) -> str:
-    if event is None:
-        return ""
-    body = msgspec.json.decode(event.body)
-    return what_happened(body) if isinstance(body, dict) else ""
+    return family_of(topic)
 
 
 def _row(at: str, kind: Html, family: str, told: str, where: Html, came: Html) -> Html:
@@ -292,10 +283,8 @@ _TABLE = h(
     h("tbody", None),
 )
 
-_EMPTY = h(
-    "div",
-    {"class": "empty"},
-    h("strong", None, "Nothing has come since you opened this page."),
+_EMPTY = empty(
+    "Nothing has come since you opened this page.",
     "Publish an event (",
     h("code", None, "bellwire publish events.ndjson"),
     "), or start the demo traffic with ",
