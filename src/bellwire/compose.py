@@ -34,13 +34,14 @@ from bellwire.api.dev import DevControls, RefusedTokens, dev_routes
 from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
+from bellwire.api.explain import explain_routes
 from bellwire.api.health import Readiness, health_routes
 from bellwire.api.history import history_routes
 from bellwire.api.oauth import oauth_routes
 from bellwire.api.public_url import PublicUrl, TrustedProxies
 from bellwire.api.publish import PublishLimits, publish_route
 from bellwire.api.publish_document import publish_description
-from bellwire.api.rate_limits import RateLimits
+from bellwire.api.rate_limits import RateGroup, RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
@@ -613,6 +614,11 @@ async def _compose(  # noqa: PLR0917 - called once
             subscriptions=subscriptions, authenticator=authenticator, public_url=public_url, clock=clock
         ),
         family_routes(),
+        explain_routes(
+            directory=directory,
+            asking=authenticator.caller_or_publisher(RateGroup.LIGHT),
+            max_event_bytes=settings.max_event_bytes,
+        ),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
         admin_routes(provisioning=provisioning, admin=authenticator.admin),
         history_routes(

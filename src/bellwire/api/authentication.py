@@ -94,6 +94,26 @@ class Authenticator:
         """A dependency: the publisher key of the request. Raises `Unauthenticated` when it is missing or not one."""
         return self._key_of(request, KeyKind.PUBLISHER)
 
+    def caller_or_publisher(self, group: RateGroup) -> Callable[..., Awaitable[Caller | ApiKey]]:
+        """A dependency: the publisher key of the request, or else the user behind its access token, one request of
+        `group` counted. Raises as `caller`."""
+
+        async def resolved(
+            request: Request,
+            _header: HTTPAuthorizationCredentials | None = Security(_ACCESS_TOKEN),
+            _query: str | None = Security(_ACCESS_TOKEN_IN_QUERY),
+            _key: HTTPAuthorizationCredentials | None = Security(PUBLISHER_KEY),
+        ) -> Caller | ApiKey:
+            shown = access_token_of(request)
+            key = self._credentials.key_with_hash(hash_secret(shown)) if len(shown) <= _MAX_KEY_LENGTH else None
+            if key is not None:
+                return _enabled(key, KeyKind.PUBLISHER)
+            caller = await self._sessions.caller(shown)
+            self._count(request, (caller.client_id, caller.extension_id), group, caller.rate_limit_factor)
+            return caller
+
+        return resolved
+
     async def admin(self, request: Request, _key: HTTPAuthorizationCredentials | None = Security(_ADMIN_KEY)) -> ApiKey:
         """A dependency: the admin key of the request. Raises `Unauthenticated` when it is missing or not one."""
         return self._key_of(request, KeyKind.ADMIN)
@@ -105,9 +125,13 @@ class Authenticator:
         if scheme.lower() != "bearer":
             raise Unauthenticated("OAU-151", f"Authorization method not supported: send the {kind} key as Bearer")
         key = self._credentials.key_with_hash(hash_secret(shown.strip())) if len(shown) <= _MAX_KEY_LENGTH else None
-        if key is None or key.kind is not kind or key.status is not Status.ENABLED:
-            raise Unauthenticated("OAU-213", f"This is no {kind} key, or one that is disabled")
-        return key
+        return _enabled(key, kind)
+
+
+def _enabled(key: ApiKey | None, kind: KeyKind) -> ApiKey:
+    if key is None or key.kind is not kind or key.status is not Status.ENABLED:
+        raise Unauthenticated("OAU-213", f"This is no {kind} key, or one that is disabled")
+    return key
 
 
 def access_token_of(request: Request) -> str:

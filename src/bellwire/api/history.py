@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from bellwire.api.explain_views import NotificationExplanationView
 from bellwire.api.history_views import (
     ID,
     NAME,
@@ -164,6 +165,15 @@ def _event_routes(lookback: Lookback, scope_of: ScopeOf) -> APIRouter:
             next_cursor=page.next_cursor,
             is_complete=page.is_complete,
         )
+
+    @router.get(
+        "/{event}/subscriptions/{subscriptionId}", summary="Whether a subscription was to get an event, and if not, why"
+    )
+    async def explain_notification(
+        event: EventPath, subscription: SubscriptionPath, scope: Scope = Depends(scope_of)
+    ) -> NotificationExplanationView:
+        """By the event filters that were in force when the event was logged."""
+        return NotificationExplanationView.of(await lookback.explanation(scope, event, subscription))
 
     return router
 

@@ -20,6 +20,7 @@ from bellwire.cli.deliveries import deliveries
 from bellwire.cli.dev import dev
 from bellwire.cli.env import env
 from bellwire.cli.events import events
+from bellwire.cli.explain import explain
 from bellwire.cli.failure import EXIT_FAILED, EXIT_USAGE, CommandFailed, complain
 from bellwire.cli.families import families
 from bellwire.cli.listen import listen
@@ -43,6 +44,7 @@ app.command()(env)
 app.command()(listen)
 app.command()(publish)
 app.command()(families)
+app.command()(explain)
 app.command()(events)
 app.command()(deliveries)
 app.command()(replay)

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 from bellwire.engine.cursors import cursor_of, named_place, number_at, numbered_place
 from bellwire.engine.deliver import Deliveries
+from bellwire.engine.explain import SubscriptionExplanation, explain_logged
 from bellwire.engine.provision_scope import Scope, not_found
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import LiveSubscriptions
@@ -80,6 +81,16 @@ class EventNotification:
     attempts: int
     last: Attempt | None
     replays_delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationExplanation:
+    """Why a subscription was to get an event, or was not; with the notifications that there are."""
+
+    position: Position
+    subscription: SubscriptionId
+    explanation: SubscriptionExplanation
+    notifications: tuple[EventNotification, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +245,32 @@ class Lookback:
         )
         next_cursor = cursor_of("notification", *shown[-1]) if len(names) > limit else None
         return HistoryPage(records, next_cursor, outcomes.is_complete)
+
+    async def explanation(self, scope: Scope, name: str, subscription: SubscriptionId) -> NotificationExplanation:
+        """Whether one subscription was to get an event, what came of that so far, and if it was not, why not.
+
+        Raises:
+            NotFound: CMN-102; there is no such event or subscription within reach.
+        """
+        record = self.subscription(scope, subscription)
+        logged = await self.event(scope, name)
+        outcomes = await self._history.outcomes(logged.position)
+        known = {
+            (outcome.subscription, outcome.topic): outcome
+            for outcome in outcomes.records
+            if outcome.subscription == subscription
+        }
+        matched = (place for place in self._matches(logged) if place[0] == subscription)
+        backlogged = await self._history.backlogged(logged.position, [subscription])
+        return NotificationExplanation(
+            logged.position,
+            subscription,
+            explain_logged(record, logged, self._announcements),
+            tuple(
+                self._notification(logged.position, place, known.get(place), place in backlogged)
+                for place in sorted({*known, *matched})
+            ),
+        )
 
     # Subscriptions and attempts
 

@@ -144,19 +144,13 @@ class Submissions:
     def _read(
         self, item: bytes | msgspec.Raw, key: ApiKey, fallback_uuid: str | None, origin: Origin
     ) -> Event | Rejection:
-        try:
-            submission = _decode_submission(item)
-        except msgspec.ValidationError:
-            flat = _flat_submission(item)
-            if flat is None:
-                raise
-            submission = flat
+        submission = decode_submission(item)
         raw = bytes(submission.body)
         if len(raw) > self._max_event_bytes:
             return _bad("body", f"has {len(raw)} bytes; at most {self._max_event_bytes} are allowed")
-        stated_account = submission.accountId
-        if stated_account is not None and not _ID.fullmatch(stated_account):
-            return _bad("accountId", "is not an account id")
+        stated_account = stated_account_of(submission)
+        if isinstance(stated_account, Rejection):
+            return stated_account
         topic = self._topic(submission.event, stated_account or key.account_id or key.default_account_id)
         if isinstance(topic, Rejection):
             return topic
@@ -178,11 +172,9 @@ class Submissions:
             uuid, chosen = (fallback_uuid, True) if fallback_uuid is not None else (str(uuids.uuid4()), False)
         elif not _UUID.fullmatch(uuid):
             return _bad("uuid", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
-        audience = None
-        if submission.audience is not None:
-            if len(submission.audience) > _MAX_AUDIENCE or not all(map(_ID.fullmatch, submission.audience)):
-                return _bad("audience", f"must be a list of at most {_MAX_AUDIENCE} extension ids")
-            audience = tuple(map(ExtensionId, submission.audience))
+        audience = audience_of(submission)
+        if isinstance(audience, Rejection):
+            return audience
         received_ms = timestamp_ms = self._clock.now_ms()
         if submission.timestamp is not None:
             parsed = _parse_time(submission.timestamp)
@@ -205,6 +197,39 @@ class Submissions:
         )
 
 
+def decode_submission(item: bytes | msgspec.Raw) -> Submission:
+    """One event as its producer wrote it, its `body` not looked at yet.
+
+    Raises:
+        msgspec.ValidationError: it has another form.
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is not JSON, or nested too deeply.
+    """
+    try:
+        return _decode_submission(item)
+    except msgspec.ValidationError:
+        flat = _flat_submission(item)
+        if flat is None:
+            raise
+        return flat
+
+
+def stated_account_of(submission: Submission) -> AccountId | Rejection | None:
+    """The account that the event names beside its path."""
+    stated = submission.accountId
+    if stated is not None and not _ID.fullmatch(stated):
+        return _bad("accountId", "is not an account id")
+    return None if stated is None else AccountId(stated)
+
+
+def audience_of(submission: Submission) -> tuple[ExtensionId, ...] | Rejection | None:
+    """Who may see the event; None is the whole account."""
+    if submission.audience is None:
+        return None
+    if len(submission.audience) > _MAX_AUDIENCE or not all(map(_ID.fullmatch, submission.audience)):
+        return _bad("audience", f"must be a list of at most {_MAX_AUDIENCE} extension ids")
+    return tuple(map(ExtensionId, submission.audience))
+
+
 def _flat_submission(item: bytes | msgspec.Raw) -> Submission | None:
     """A recorded notification of a flat family, whose body's fields stand beside the envelope's; None for all else."""
     members = _decode_members(item)
@@ -225,25 +250,24 @@ def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
         family.body.__pydantic_validator__.validate_json(raw)
     except ValidationError as errors:
         first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(["body", *_steps(first["loc"], raw)])
+        place = ".".join(["body", *steps(first["loc"], msgspec.json.decode(raw) if first["loc"] else None)])
         more = errors.error_count() - 1
         rest = f" (and {more} more)" if more else ""
         return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
     return None
 
 
-def _steps(location: tuple[int | str, ...], raw: bytes) -> list[str]:
+def steps(location: tuple[int | str, ...], value: Any) -> list[str]:
     """A place in a body as its writer sees it: pydantic's also names the variants of a union that it went through."""
-    steps: list[str] = []
-    value: Any = msgspec.json.decode(raw) if location else None
+    taken: list[str] = []
     for number, step in enumerate(location, 1):
         is_field = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int)
         if is_field:
             value = value[step]
         elif not isinstance(value, dict) or number < len(location):
             continue
-        steps.append(str(step))  # or the last step, which leads to a field that is missing
-    return steps
+        taken.append(str(step))  # or the last step, which leads to a field that is missing
+    return taken
 
 
 def _resolve(event: str, account: str | None) -> ResolvedTopic | Rejection:

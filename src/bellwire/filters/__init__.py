@@ -9,6 +9,7 @@ from bellwire.filters.event_filter import (
     parse_filter,
     parse_filters,
 )
+from bellwire.filters.explain import Announced, Explanation, Reason, ReasonKind, explain
 from bellwire.filters.reference import ParameterReference, TemplateReference, reference
 from bellwire.filters.refusals import FilterRefused, ForeignAccount
 from bellwire.filters.topic import ResolvedTopic, parse_topic, rows_with_stated
@@ -16,12 +17,17 @@ from bellwire.filters.topic import ResolvedTopic, parse_topic, rows_with_stated
 __all__ = [
     "MAX_FILTERS",
     "MAX_FILTER_LENGTH",
+    "Announced",
     "EventFilter",
+    "Explanation",
     "FilterRefused",
     "ForeignAccount",
     "ParameterReference",
+    "Reason",
+    "ReasonKind",
     "ResolvedTopic",
     "TemplateReference",
+    "explain",
     "parse_filter",
     "parse_filters",
     "parse_topic",

@@ -209,3 +209,45 @@ def test_a_record_within_an_account_needs_to_be_told_which(env: dict[str, str]) 
 
     assert finished.exit_code == 2
     assert "give --account" in finished.err
+
+
+def test_explain_says_why_not_and_its_exit_code_is_the_verdict(env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(OPT_OUT))
+    wanted = "/restapi/v1.0/account/~/a2p-sms/opt-outs"
+
+    matching = run("explain", wanted, f"@{file}", environ=env)
+    other = run("explain", wanted + "?from=+16505550199", "-", stdin=file.read_bytes(), environ=env)
+    own = run("explain", "/restapi/v1.0/account/~/extension/~/presence", json.dumps(OPT_OUT), "--json", environ=env)
+    by_key = {name: value for name, value in env.items() if name != "RC_USER_JWT"}
+    of_key = run("explain", wanted, json.dumps(OPT_OUT), environ=by_key)
+
+    assert (matching.exit_code, matching.out) == (0, "matches\n")
+    assert (other.exit_code, other.out) == (
+        1,
+        "does not match\n  from: the filter wants +16505550199; the event has +16505550180\n",
+    )
+    assert own.exit_code == 1
+    assert json.loads(own.out)["reasons"][0]["kind"] == "family"
+    assert (of_key.exit_code, of_key.out) == (0, "matches\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("/nowhere", json.dumps(OPT_OUT)), "SUB-508"),
+        (("/restapi/v1.0/account/~/presence", '{"event": "/nowhere"}'), "event.event"),
+        (("/restapi/v1.0/account/~/presence", "{"), "EVENT is not JSON"),
+        (("/restapi/v1.0/account/~/presence", "[]"), "one JSON object"),
+        (("/restapi/v1.0/account/~/presence", "@missing.json"), "can't be read"),
+        (("/restapi/v1.0/account/~/presence", "{}", "--server", "http://127.0.0.1:1"), "no answer"),
+    ],
+    ids=str,
+)
+def test_explain_exits_with_2_where_there_is_no_verdict(
+    env: dict[str, str], arguments: tuple[str, ...], says: str
+) -> None:
+    finished = run("explain", *arguments, environ=env)
+
+    assert (finished.exit_code, finished.out) == (2, "")
+    assert says in finished.err

@@ -10,7 +10,7 @@ from bellwire.families import REGISTRY
 from bellwire.settings import declarations
 from tests.command_line import run
 
-COMMANDS = ["serve", "dev", "env", "listen", "publish", "families", "subscriptions", "admin", "settings"]
+COMMANDS = ["serve", "dev", "env", "listen", "publish", "families", "explain", "subscriptions", "admin", "settings"]
 
 
 def test_the_version_is_said() -> None:
