@@ -653,9 +653,7 @@ async def _compose(  # noqa: PLR0917 - called once
             user_agent=USER_AGENT,
         )
         before.append(
-            serve_console(
-                hooks, parts, is_ready=lambda: engine.is_ready, public_url=public_url, demo_key=demo_key
-            )
+            serve_console(hooks, parts, is_ready=lambda: engine.is_ready, public_url=public_url, demo_key=demo_key)
         )
     app = build_app(
         routers=routers,

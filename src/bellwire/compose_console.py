@@ -37,7 +37,9 @@ class ConsoleHooks:
         return routed
 
 
-def hook_console(gate: ConsoleGate, *, attempts: AttemptWatch, metrics: Metrics, now_ms: Callable[[], int]) -> ConsoleHooks:
+def hook_console(
+    gate: ConsoleGate, *, attempts: AttemptWatch, metrics: Metrics, now_ms: Callable[[], int]
+) -> ConsoleHooks:
     """Have the console told of an engine's attempts, and its figures sampled."""
     attempts.listen(gate.feed.attempted)
 

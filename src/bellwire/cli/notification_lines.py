@@ -14,6 +14,7 @@ from bellwire.model.event import Event
 BUILT_IN_RECEIVER_PATH = "/bellwire-dev"
 LINES_A_SECOND = 20
 
+
 def line_for(attempt: Attempt, event: Event | None, clock_time: str, *, to: str) -> str:
     """Time, family, topic, and what happened in a few words; of a failed attempt also why, and what comes next.
 

@@ -68,9 +68,7 @@ def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequ
     again = (
         None
         if is_test
-        else button(
-            "again", "Send again", "primary", subscription=attempt.subscription, position=str(attempt.position)
-        )
+        else button("again", "Send again", "primary", subscription=attempt.subscription, position=str(attempt.position))
     )
     return h(
         "dialog",

@@ -25,7 +25,12 @@ PART = 50
 MOST_PARTS = 20
 REFRESH_SECONDS = 2.0
 
-_OUTCOMES = [("", "Any outcome"), ("delivered", "Delivered"), ("failed", "Failed, tried again"), ("given_up", "Given up")]
+_OUTCOMES = [
+    ("", "Any outcome"),
+    ("delivered", "Delivered"),
+    ("failed", "Failed, tried again"),
+    ("given_up", "Given up"),
+]
 
 
 def register(visitor_of: Callable[[Request], Visitor]) -> None:

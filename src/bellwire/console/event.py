@@ -55,7 +55,7 @@ class _Event:
                 "div",
                 {"class": "heading"},
                 h("h1", None, f"{family_of(event.topic)} at {self._logged.position}"),
-                h("p", {"class": "lead wraps"}, told(event)),
+                h("p", {"class": "lead wraps"}, told(event)) if told(event) else None,
             )
         )
         with ui.element("div").classes("columns"):
@@ -104,9 +104,17 @@ class _Event:
             h("td", {"class": "wraps"}, named),
             h("td", {"class": "wraps faint"}, one.topic),
             h("td", {"data-name": "Attempts"}, h("a", {"href": where}, count(one.attempts, "attempt"))),
-            h("td", {"class": "wraps", "data-name": "Last answer"}, "" if last is None else last.detail or answer_of(last)),
+            h(
+                "td",
+                {"class": "wraps", "data-name": "Last answer"},
+                "" if last is None else last.detail or answer_of(last),
+            ),
             h("td", {"class": "number", "data-name": "Replays"}, f"{one.replays_delivered:,}"),
-            h("td", None, button("again", "Send again", "small", subscription=one.subscription) if one.is_live else None),
+            h(
+                "td",
+                None,
+                button("again", "Send again", "small", subscription=one.subscription) if one.is_live else None,
+            ),
         )
 
     def _missed_list(self, missed: list[Unmatched], *, is_all: bool) -> Html:
@@ -119,14 +127,18 @@ class _Event:
         others = (
             h(
                 "details",
-                {"class": "more", "id": "others"},
+                {"class": "others", "id": "others"},
                 h("summary", None, f"{count(len(far), 'subscription')} to other families of events"),
                 h("ul", {"class": "plain-list"}, [h("li", None, self._named(one)) for one in far]),
             )
             if far
             else None
         )
-        bound = None if is_all else h("p", {"class": "hint"}, f"Of the first {MOST_EXPLAINED} subscriptions of the account.")
+        bound = (
+            None
+            if is_all
+            else h("p", {"class": "hint"}, f"Of the first {MOST_EXPLAINED} subscriptions of the account.")
+        )
         return join(shown, others, bound)
 
     def _named(self, one: Unmatched) -> Html:
@@ -137,12 +149,21 @@ class _Event:
     def _missed_row(self, one: Unmatched) -> Html:
         said = [h("li", None, reason.message) for reason in one.explanation.reasons]
         said += [
-            h("li", None, filter_chip(explained.filter), " ", "; ".join(r.message for r in explained.explanation.reasons))
+            h(
+                "li",
+                None,
+                filter_chip(explained.filter),
+                " ",
+                "; ".join(r.message for r in explained.explanation.reasons),
+            )
             for explained in one.explanation.filters
             if family_of_filter(explained.filter) == family_of(self._logged.event.topic)
         ]
         return h(
-            "tr", None, h("td", {"class": "wraps"}, self._named(one)), h("td", {"class": "wraps"}, h("ul", {"class": "plain-list"}, said))
+            "tr",
+            None,
+            h("td", {"class": "wraps"}, self._named(one)),
+            h("td", {"class": "wraps"}, h("ul", {"class": "plain-list"}, said)),
         )
 
 

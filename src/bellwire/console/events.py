@@ -103,7 +103,9 @@ class _Events:
                 empty("Nothing was found so far.", "There is more history to look through."), more(self._cursor, 0)
             )
         if self._search != EventSearch():
-            return empty("No event is like this.", "Leave a field empty to look at all, or check the spelling of the topic.")
+            return empty(
+                "No event is like this.", "Leave a field empty to look at all, or check the spelling of the topic."
+            )
         return empty(
             "Nothing was published yet.",
             "POST /bellwire/v1/events with a publisher key, or ",

@@ -13,9 +13,10 @@ from datetime import datetime
 import msgspec
 
 from bellwire.console.figures import Figures
-from bellwire.engine.deliver import Deliveries, LaneView
+from bellwire.engine.deliver import Deliveries
 from bellwire.engine.explain import SubscriptionExplanation, explain_logged
 from bellwire.engine.history import AttemptSearch, EventNotification, EventSearch, HistoryPage, Lookback
+from bellwire.engine.line import LaneView
 from bellwire.engine.notification_request import NotificationRequest, notification_request
 from bellwire.engine.operate import Operations, SubscriptionHealth
 from bellwire.engine.provision_scope import Reach, Scope
@@ -133,9 +134,7 @@ class EngineFacade:
     async def event(self, scope: Scope, name: str) -> LoggedEvent:
         return await self._parts.lookback.event(scope, name)
 
-    async def notifications(
-        self, scope: Scope, name: str, limit: int
-    ) -> HistoryPage[EventNotification]:
+    async def notifications(self, scope: Scope, name: str, limit: int) -> HistoryPage[EventNotification]:
         return await self._parts.lookback.notifications(scope, name, cursor=None, limit=limit)
 
     async def who_did_not(
@@ -161,9 +160,7 @@ class EngineFacade:
         api = SubscriptionApi.GENERAL if match is None else match.family.api
         return parse_filter(text.strip(), account=account, extension=extension, api=api)
 
-    def explain_filter(
-        self, event_filter: EventFilter, event: Event, owner: ExtensionId | None = None
-    ) -> Explanation:
+    def explain_filter(self, event_filter: EventFilter, event: Event, owner: ExtensionId | None = None) -> Explanation:
         """Whether a filter matches an event, and if not, why not."""
         announcements = self._parts.announcements
         announced = Announced(
@@ -189,9 +186,7 @@ class EngineFacade:
     async def list_subscriptions(
         self, scope: Scope, account: AccountId | None, status: SubscriptionStatus | None, limit: int
     ) -> HistoryPage[Subscription]:
-        return await self._parts.lookback.subscriptions(
-            scope, account=account, status=status, cursor=None, limit=limit
-        )
+        return await self._parts.lookback.subscriptions(scope, account=account, status=status, cursor=None, limit=limit)
 
     def subscription(self, scope: Scope, subscription: SubscriptionId) -> Subscription:
         return self._parts.lookback.subscription(scope, subscription)
@@ -204,9 +199,7 @@ class EngineFacade:
     def lane(self, subscription: SubscriptionId) -> LaneView:
         return self._parts.deliveries.view(subscription)
 
-    async def create(
-        self, scope: Scope, owner: ExtensionId, client: ClientId, request: WebhookRequest
-    ) -> Subscription:
+    async def create(self, scope: Scope, owner: ExtensionId, client: ClientId, request: WebhookRequest) -> Subscription:
         """A webhook subscription of a user with an application.
 
         Raises:

@@ -16,9 +16,7 @@ Option = tuple[str, str]
 
 def choice(name: str, label: str, options: Sequence[Option], value: str = "", *, hint: str = "") -> Html:
     """A drop-down list."""
-    listed = [
-        h("option", {"value": option, "selected": option == value}, read) for option, read in options
-    ]
+    listed = [h("option", {"value": option, "selected": option == value}, read) for option, read in options]
     select = h("select", {"id": name, "name": name, "aria-describedby": f"{name}-hint" if hint else None}, listed)
     return h("div", {"class": "field"}, h("label", {"for": name}, label), select, _hint(name, hint))
 
@@ -52,9 +50,7 @@ def text_field(
         "aria-describedby": f"{name}-hint" if hint else None,
         "step": "1" if kind == "datetime-local" else None,
     }
-    return h(
-        "div", {"class": look}, h("label", {"for": name}, label), h("input", attributes), _hint(name, hint)
-    )
+    return h("div", {"class": look}, h("label", {"for": name}, label), h("input", attributes), _hint(name, hint))
 
 
 def _hint(name: str, hint: str) -> Html | None:

@@ -98,9 +98,10 @@ def framed(visitor: Visitor, title: str, *, current: str) -> Iterator[Page]:
     client = ui.context.client
     ui.add_head_html(head_parts(visitor.base, assets_version()))
     ui.page_title(f"{title} · Bellwire")
-    Region(h("a", {"href": "#main", "class": "skip"}, "Skip to the content"))
-    with ui.element("header").classes("top"):
+    # NiceGUI's page is the main landmark; what stands before it goes before it in the layout.
+    with client.layout, ui.element("header").classes("top") as header:
         Region(_navigation(visitor, current))
+    header.move(target_index=0)
 
     async def close(_values: object) -> None:
         said.show(Html(""))
@@ -108,7 +109,7 @@ def framed(visitor: Visitor, title: str, *, current: str) -> Iterator[Page]:
     said = Region(close=close)
     said.props('role="status" aria-live="polite"').classes("said")
     page = Page(visitor, client, said)
-    with ui.element("main").props('id="main" tabindex="-1"'):
+    with ui.element("div").classes("content").props('id="main" tabindex="-1"'):
         yield page
 
 
@@ -122,6 +123,7 @@ def _navigation(visitor: Visitor, current: str) -> Html:
         for path, name in PAGES
     ]
     return join(
+        h("a", {"href": "#main", "class": "skip"}, "Skip to the content"),
         h(
             "a",
             {"href": visitor.link("/"), "class": "brand"},

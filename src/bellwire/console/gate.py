@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -337,7 +337,7 @@ def _own_path(wanted: str) -> str:
     return wanted if is_path and wanted.isprintable() and len(wanted) <= 2048 else "/"
 
 
-def _import_pages() -> Callable[[ConsoleGate], object]:
+def _import_pages() -> Callable[[ConsoleGate], Awaitable[Pages]]:
     """NiceGUI takes over a second to import, which servers that nobody looks at are spared."""
     from bellwire.console.application import open_pages  # noqa: PLC0415
 

@@ -213,9 +213,9 @@ class _Stream:
             clock_time(_handed_over_ms(event), now_ms=now_ms),
             badge("accent", "Event"),
             _family_of(event.topic),
-            told(event),
-            h("a", {"href": self._visitor.link(f"/events/{event.uuid}")}, event.topic),
-            h("span", {"class": "faint"}, to),
+            said=told(event),
+            where=h("a", {"href": self._visitor.link(f"/events/{event.uuid}")}, event.topic),
+            came=h("span", {"class": "faint"}, to),
         )
 
     def _attempt_row(self, one: MadeAttempt, now_ms: int) -> Html:
@@ -227,9 +227,9 @@ class _Stream:
             clock_time(attempt.started_ms, now_ms=now_ms),
             badge(level, word),
             _family_of(attempt.topic),
-            told(one.event),
-            h("a", {"href": where}, attempt.address),
-            h("span", {"class": "faint"}, f"{said}, {milliseconds(attempt.duration_us / 1e6)}"),
+            said=told(one.event),
+            where=h("a", {"href": where}, attempt.address),
+            came=h("span", {"class": "faint"}, f"{said}, {milliseconds(attempt.duration_us / 1e6)}"),
         )
 
     def _buttons(self) -> Html:
@@ -259,14 +259,14 @@ def _family_of(topic: str) -> str:
     return family_of(topic)
 
 
-def _row(at: str, kind: Html, family: str, told: str, where: Html, came: Html) -> Html:
+def _row(at: str, kind: Html, family: str, *, said: str, where: Html, came: Html) -> Html:
     return h(
         "tr",
         None,
         h("td", {"class": "time"}, at),
         h("td", None, kind),
         h("td", {"class": "nowrap", "data-name": "Family"}, family),
-        h("td", {"class": "wraps"}, told),
+        h("td", {"class": "wraps"}, said),
         h("td", {"class": "wraps"}, where, h("br"), came),
     )
 

@@ -1,6 +1,6 @@
 """HTML put together from parts, each text escaped unless it was made here.
 
-    h("p", {"class": "hint"}, "5 < 6")  ──▶  <p class="hint">5 &lt; 6</p>
+h("p", {"class": "hint"}, "5 < 6")  ──▶  <p class="hint">5 &lt; 6</p>
 """
 
 from __future__ import annotations

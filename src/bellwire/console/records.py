@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 
 from bellwire.console.markup import Html, h, join
+from bellwire.console.words import count
 from bellwire.families import REGISTRY
 from bellwire.families.what_happened import what_happened
 from bellwire.model.directory import Extension
 from bellwire.model.event import Event
 from bellwire.model.subscription import Subscription
 
+MOST_CHIPS = 6
+"""Event filters of a subscription that a list shows."""
 MOST_CHILDREN = 200
 """Members of one object or list that a tree shows."""
 DEEPEST = 40
@@ -38,7 +41,9 @@ def filter_chip(text: str, *, is_off: bool = False) -> Html:
 
 def filter_chips(record: Subscription) -> Html:
     """Those in force, then those that are not."""
-    on = [h("li", None, filter_chip(text)) for text in record.filters]
+    on = [h("li", None, filter_chip(text)) for text in record.filters[:MOST_CHIPS]]
+    if len(record.filters) > MOST_CHIPS:
+        on.append(h("li", {"class": "faint"}, f"and {len(record.filters) - MOST_CHIPS} more"))
     off = [h("li", None, filter_chip(one.filter, is_off=True)) for one in record.disabled_filters]
     return h("ul", {"class": "chips"}, on, off)
 
@@ -70,7 +75,7 @@ def empty(title: str, *sentences: object) -> Html:
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Html], *, look: str = "cards") -> Html:
     """Rows under named columns; `caption` is for those who don't see it."""
-    heads = [h("th", {"scope": "col"}, name) for name in columns]
+    heads = [h("th", {"scope": "col"}, name or h("span", {"class": "unseen"}, "Action")) for name in columns]
     return h(
         "div",
         {"class": "scrolls", "tabindex": "0", "role": "group", "aria-label": caption},
@@ -111,20 +116,21 @@ def _node(name: str | None, value: Any, place: str, depth: int) -> Html:
     label = None if name is None else join(h("span", {"class": "name"}, name), ": ")
     if isinstance(value, Mapping):
         members = [(str(key), member) for key, member in value.items()]
-        return _branch(label, "{…}", members, place, depth, f"{len(members)} fields")
+        return _branch(join(label, _kind("{…} " + count(len(members), "field"))), members, place, depth)
     if isinstance(value, list):
         members = [(str(number), member) for number, member in enumerate(value)]
-        return _branch(label, "[…]", members, place, depth, f"{len(members)} entries")
+        return _branch(join(label, _kind("[…] " + count(len(members), "entry", "entries"))), members, place, depth)
     if isinstance(value, str):
         text = value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "…"
         return join(label, h("span", {"class": "text"}, f"“{text}”"))
     return join(label, h("span", {"class": "plain"}, msgspec.json.encode(value).decode()))
 
 
-def _branch(
-    label: Html | None, kind: str, members: Sequence[tuple[str, Any]], place: str, depth: int, size: str
-) -> Html:
-    head = join(label, h("span", {"class": "kind"}, f"{kind} {size}"))
+def _kind(said: str) -> Html:
+    return h("span", {"class": "kind"}, said)
+
+
+def _branch(head: Html, members: Sequence[tuple[str, Any]], place: str, depth: int) -> Html:
     if not members or depth >= DEEPEST:
         return head
     shown = [h("li", None, _node(key, member, f"{place}.{key}", depth + 1)) for key, member in members[:MOST_CHILDREN]]

@@ -68,6 +68,7 @@ export default {
         const part = document.getElementById(id);
         if (part) part.scrollTop = top;
       }
+      root.querySelectorAll("dialog[data-open]").forEach((dialog) => dialog.showModal());
       if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     },
     // Put rows before the others of the first table, and let the oldest go.

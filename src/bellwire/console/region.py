@@ -65,5 +65,3 @@ def texts_of(values: Values, name: str, *, limit: int = 4096) -> list[str]:
     value = values.get(name, [])
     listed = value if isinstance(value, list) else [value]
     return [text for one in listed if (text := str(one).strip()[:limit])]
-
-

@@ -24,6 +24,7 @@ from bellwire.model.subscription import Subscription, SubscriptionStatus
 
 REFRESH_SECONDS = 1.0
 ATTEMPTS_SHOWN = 15
+FILTERS_SHOWN = 8
 
 
 def register(visitor_of: Callable[[Request], Visitor]) -> None:
@@ -59,6 +60,7 @@ class _Subscription:
         with ui.element("div").classes("columns"):
             self._health = Region()
             self._facts = Region()
+        self._filters = Region()
         self._page.every(REFRESH_SECONDS, self._refresh)
         if record.webhook is None:
             return
@@ -68,7 +70,10 @@ class _Subscription:
             search = AttemptSearch(subscription=self._id)
             self._attempts = AttemptList(self._page, replays, search, part=ATTEMPTS_SHOWN)
             self._attempts.build(
-                empty("Nothing was sent yet.", "Publish an event that matches, or send a test event with the button above.")
+                empty(
+                    "Nothing was sent yet.",
+                    "Publish an event that matches, or send a test event with the button above.",
+                )
             )
         await replays.build()
 
@@ -121,6 +126,7 @@ class _Subscription:
         self._head.show(_heading(record, standing))
         self._health.show(_health_panel(standing, health))
         self._facts.show(self._facts_panel(record))
+        self._filters.show(_filters_panel(record))
 
     def _facts_panel(self, record: Subscription) -> Html:
         facade = self._visitor.facade
@@ -139,19 +145,28 @@ class _Subscription:
                 ("Expires", f"{record.expires_at:%Y-%m-%d %H:%M:%S} UTC, in {duration(left)}"),
             ]
         )
-        filters = [h("li", None, filter_chip(text), h("div", {"class": "hint mono"}, text)) for text in record.filters]
-        off = [
-            h("li", None, filter_chip(one.filter, is_off=True), h("div", {"class": "hint"}, one.message))
-            for one in record.disabled_filters
-        ]
-        return h(
-            "div",
-            {"class": "panel"},
-            h("h2", None, "Event filters"),
-            h("ul", {"class": "plain-list"}, filters, off),
-            h("h2", {"class": "space"}, "About it"),
-            shown,
+        return h("div", {"class": "panel"}, h("h2", None, "About it"), shown)
+
+
+def _filters_panel(record: Subscription) -> Html:
+    shown = [h("li", None, h("code", None, text)) for text in record.filters]
+    off = [
+        h("li", None, filter_chip(one.filter, is_off=True), h("div", {"class": "hint"}, one.message))
+        for one in record.disabled_filters
+    ]
+    rest = None
+    if len(shown) > FILTERS_SHOWN:
+        summary = h("summary", None, f"All {len(shown)} event filters")
+        rest = h(
+            "details", {"id": "all-filters"}, summary, h("ul", {"class": "plain-list space"}, shown[FILTERS_SHOWN:])
         )
+    return h(
+        "div",
+        {"class": "panel"},
+        h("h2", None, "Event filters"),
+        h("ul", {"class": "plain-list"}, off, shown[:FILTERS_SHOWN]),
+        rest,
+    )
 
 
 def _heading(record: Subscription, standing: Standing) -> Html:
@@ -183,7 +198,13 @@ def _heading(record: Subscription, standing: Standing) -> Html:
             "dialog",
             {"id": "confirm-delete", "aria-labelledby": "delete-title"},
             h("h2", {"id": "delete-title"}, "Delete this subscription?"),
-            h("p", None, "Nothing more is sent to ", h("strong", None, address), ", and what waits for it is dropped. "),
+            h(
+                "p",
+                None,
+                "Nothing more is sent to ",
+                h("strong", None, address),
+                ", and what waits for it is dropped. ",
+            ),
             h("p", None, "Its owner can make another one; this one does not come back."),
             h(
                 "div",

@@ -1,7 +1,7 @@
 """The request that delivers an event of the log to a subscription, written again to be looked at.
 
-What was sent is not kept; it is put together as it would be for the filters that were in force at the event. Secrets are
-left out: the verification token, and the signature made with the signing secret.
+What was sent is not kept; it is put together as it would be for the filters that were in force at the event.
+Secrets are left out: the verification token, and the signature made with the signing secret.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def notification_request(
     wanted = chosen[topic]
     is_first = topic == next(iter(chosen))
     uuid = event.uuid if is_first or topic == event.topic else derived_uuid(event.uuid, topic)
-    envelope = filter_envelope(
-        subscription.id, subscription.owner_id, wanted.text, wanted.family, wanted.projections
-    )
+    envelope = filter_envelope(subscription.id, subscription.owner_id, wanted.text, wanted.family, wanted.projections)
     webhook = subscription.webhook
     head = request_head(
         parse_address(webhook.address, allow_http=True),
