@@ -97,6 +97,11 @@ class EngineFacade:
         known = (account for account in self._parts.directory.accounts() if scope.covers(account.id))
         return sorted(known, key=lambda account: (account.company_name, account.id))
 
+    def account_with_users(self, scope: Scope) -> Account | None:
+        """The first within reach that has somebody to own subscriptions, or else just the first."""
+        known = self.accounts(scope)
+        return next((account for account in known if self.users(scope, account.id)), known[0] if known else None)
+
     def users(self, scope: Scope, account: AccountId) -> list[Extension]:
         """Who may own subscriptions, administrators first. Raises NotFound for an account out of reach."""
         found = self._parts.directory.extensions(self._reach.account(scope, account).id)

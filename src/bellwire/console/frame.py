@@ -46,6 +46,10 @@ class Page:
         close = h("button", {"type": "button", "data-action": "close", "aria-label": "Close the message"}, "×")
         self._said.show(h("div", {"class": look}, h("span", None, sentence), close))
 
+    def go(self, path: str) -> None:
+        """Lead the browser to another page, by its path within the console."""
+        self.client.open(path)  # NiceGUI puts the console's own path before it
+
     def guarded(self, action: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         """An action whose refusals are said on the page, and that leads to the sign-in when the session is over."""
 
@@ -54,7 +58,7 @@ class Page:
             try:
                 await action(*args, **kwargs)
             except SignedOut:
-                self.client.open(self.visitor.link("/sign-in"))
+                self.go("/sign-in")
             except BellwireError as refused:
                 if not self.client.is_deleted:
                     self.say(sentence_of(refused), is_problem=True)
@@ -72,7 +76,7 @@ class Page:
             try:
                 await action()
             except SignedOut:
-                self.client.open(self.visitor.link("/sign-in"))
+                self.go("/sign-in")
             except Unavailable:
                 return
             except BellwireError as refused:

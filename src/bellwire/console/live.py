@@ -116,9 +116,8 @@ class _Stream:
         named = "" if match is None else match.values.get("accountId", "")
         if account is None and named not in {"", "~"} and scope.covers(AccountId(named)):
             account = AccountId(named)
-        known = facade.accounts(scope)
-        if account is None and known:
-            account = known[0].id
+        if account is None and (first := facade.account_with_users(scope)) is not None:
+            account = first.id
         if account is None:
             raise InvalidRequest("CMN-102", "There is no account yet, so that a filter can’t mean anything.")
         users = facade.users(scope, account)
@@ -236,7 +235,7 @@ class _Stream:
         missed = f"{self._missed:,.0f} more since then" if self._is_paused else None
         pressed = "true" if self._is_paused else "false"
         return join(
-            h("span", {"class": "faint row"}, missed),
+            h("span", {"class": "faint row"}, missed) if self._is_paused else None,
             h(
                 "button",
                 {"type": "button", "id": "pause", "data-action": "pause", "aria-pressed": pressed},

@@ -110,7 +110,7 @@ class _Subscription:
 
     async def _delete(self, _values: Values) -> None:
         await self._visitor.facade.delete(self._visitor.scope, self._id)
-        self._page.client.open(self._visitor.link("/subscriptions"))
+        self._page.go("/subscriptions")
 
     # What is shown
 

@@ -68,7 +68,8 @@ class _NewSubscription:
             )
             Region(h("div", {"class": "panel"}, said))
             return
-        self._account = accounts[0].id
+        first = visitor.facade.account_with_users(visitor.scope)
+        self._account = accounts[0].id if first is None else first.id
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 with ui.element("section").classes("panel"):
@@ -76,7 +77,7 @@ class _NewSubscription:
                     if len(accounts) > 1:
                         options = options_of_accounts(accounts)
                         Region(
-                            h("form", {"data-live": "account"}, choice("account", "Account", options)),
+                            h("form", {"data-live": "account"}, choice("account", "Account", options, self._account)),
                             account=guarded(self._choose_account),
                         )
                     self._owners = Region(owner=guarded(self._choose_owner)).classes("space")
@@ -283,7 +284,7 @@ class _NewSubscription:
         except BellwireError as refused:
             self._refusal.show(_refused(sentence_of(refused)))
             return
-        self._page.client.open(self._visitor.link(f"/subscriptions/{record.id}"))
+        self._page.go(f"/subscriptions/{record.id}")
 
 
 def _refused(sentence: str) -> Html:
