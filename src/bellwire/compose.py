@@ -83,7 +83,6 @@ from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
-from bellwire.model.directory import Status
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch, Listener
@@ -366,7 +365,7 @@ def _open_traces(settings: Settings, opening: AsyncExitStack) -> Traces | None:
 
 
 async def _open_sender(settings: Settings, clock: Clock, opening: AsyncExitStack) -> WebhookClient:
-    resolver = DnsResolver(clock)
+    resolver = DnsResolver(clock, name_servers=settings.dns_servers)
     opening.push_async_callback(resolver.close)
     sender = WebhookClient(
         resolver=resolver,
@@ -664,9 +663,7 @@ async def _compose(  # noqa: PLR0917 - called once
                 submissions=Submissions(
                     clock=clock,
                     max_event_bytes=settings.max_event_bytes,
-                    is_disabled=lambda account: (
-                        (known := directory.account(account)) is not None and known.status is Status.DISABLED
-                    ),
+                    status_of=lambda account: None if (known := directory.account(account)) is None else known.status,
                 ),
                 publisher=publisher,
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),

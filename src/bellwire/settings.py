@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -25,10 +25,12 @@ Network = IPv4Network | IPv6Network
 
 ENVIRONMENT_PREFIX = "BELLWIRE_"
 DEFAULT_PORT = 8710
+DNS_PORT = 53
 MAX_LISTED = 1000
 
 _URL_TEXT = re.compile(r"[!$&-;=@A-Z\[\]_a-z~%]+", re.ASCII)
 """Characters of a URL without query and fragment (RFC 3986)."""
+_NAME_SERVER = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[^\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -48,6 +50,21 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class SmppLongTexts(StrEnum):
+    """How a text of several segments goes out by SMPP."""
+
+    UDH = "udh"
+    MESSAGE_PAYLOAD = "message-payload"
+
+
+class SmppReceiptIds(StrEnum):
+    """How receipts spell the ids that an SMPP peer gave."""
+
+    SAME = "same"
+    DECIMAL_OF_HEX = "decimal-of-hex"
+    HEX_OF_DECIMAL = "hex-of-decimal"
 
 
 class Unacceptable(Exception):
@@ -88,6 +105,17 @@ def _text(value: object) -> str:
     return value
 
 
+def _ascii_text(longest: int) -> Callable[[object], str]:
+    """A string of SMPP, which ends with a NUL."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isascii() or "\0" in value:
+            raise Unacceptable(f"must be a text of 1 to {longest} ASCII characters")
+        return value
+
+    return read
+
+
 def _yes_or_no(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -126,7 +154,7 @@ def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
     return read
 
 
-def _one_of(choices: type[LogLevel] | type[LogFormat]) -> Callable[[object], Any]:
+def _one_of(choices: type[StrEnum]) -> Callable[[object], Any]:
     def read(value: object) -> Any:
         try:
             return choices(_text(value).lower())
@@ -170,6 +198,23 @@ def _host(value: object) -> str:
     if not is_plausible_host(text):
         raise Unacceptable(f"{text!r} is neither an IP address nor a host's name")
     return text
+
+
+def _name_server(value: object) -> str:
+    """`address:port`, by which c-ares knows one; an address alone is asked at DNS's own port."""
+    text = _text(value)
+    unbracketed = _NAME_SERVER.fullmatch(text)
+    host, port = (unbracketed["v4"] or unbracketed["v6"], unbracketed["port"]) if unbracketed else (text, None)
+    number = DNS_PORT if port is None else int(port)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    if address is None or getattr(address, "scope_id", None) is not None or not 1 <= number <= 65535:
+        raise Unacceptable(
+            f"{text!r} is not an IP address with or without a port, such as 10.0.0.53, 10.0.0.53:5353 or [fd00::53]:53"
+        )
+    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
 
 
 def _http_url(value: object) -> str:
@@ -283,6 +328,13 @@ class Settings:
         None,
         takes="a path",
         help="Certificates (PEM) to trust beside the system's, for webhook addresses with a private authority.",
+    )
+    dns_servers: tuple[str, ...] = _setting(
+        _list_of(_name_server),
+        (),
+        takes="IP addresses, with or without a port",
+        help="Name servers that the hosts of webhook addresses are looked up at, in this order while they answer; "
+        "`/etc/hosts` comes first. By default the system's.",
     )
     webhook_connections: int = _setting(
         _count(1, 100_000),
@@ -405,6 +457,109 @@ class Settings:
         unit="seconds",
         takes="1 to 600",
         help="How long requests that are under way may take when the server stops.",
+    )
+
+    smpp_host: str | None = _setting(
+        _optional(_host),
+        None,
+        takes="an IP address or name",
+        help="The SMPP 3.4 server that texts go out by and come in from, when `sms_carrier` is `smpp`. See smpp.md.",
+    )
+    smpp_port: int = _setting(_count(1, 65535), 2775, takes="1 to 65535", help="Its TCP port.")
+    smpp_system_id: str | None = _setting(
+        _optional(_ascii_text(15)), None, takes="1 to 15 ASCII characters", help="The name to bind with."
+    )
+    smpp_password: str | None = _setting(
+        _optional(_ascii_text(8)),
+        None,
+        is_secret=True,
+        takes="1 to 8 ASCII characters",
+        help="The password to bind with; the protocol has no room for a longer one.",
+    )
+    smpp_system_type: str | None = _setting(
+        _optional(_ascii_text(12)), None, takes="1 to 12 ASCII characters", help="The `system_type` to bind with."
+    )
+    smpp_tls: bool = _setting(
+        _yes_or_no,
+        False,
+        takes="true or false",
+        help="Connect with TLS 1.2 or later. Without it, password and texts are readable on the way.",
+    )
+    smpp_ca_file: Path | None = _setting(
+        _optional(_path),
+        None,
+        takes="a path",
+        help="Certificates (PEM) to trust beside the system's, for an SMPP server with a private authority.",
+    )
+    smpp_connect_seconds: int = _setting(
+        _count(1, 300),
+        10,
+        unit="seconds",
+        takes="1 to 300",
+        help="How long connecting may take, TLS included; and, once more, the answer to the bind.",
+    )
+    smpp_window: int = _setting(
+        _count(1, 1000),
+        10,
+        unit="PDUs",
+        takes="1 to 1000",
+        help="`submit_sm` that may be without an answer at the same time.",
+    )
+    smpp_submits_per_second: int = _setting(
+        _count(0, 100_000),
+        0,
+        unit="PDUs a second",
+        takes="0 to 100000",
+        help="`submit_sm` a second that were agreed; 0 is unlimited.",
+    )
+    smpp_enquire_link_seconds: int = _setting(
+        _count(1, 3600),
+        30,
+        unit="seconds",
+        takes="1 to 3600",
+        help="Of silence, after which the server is asked whether it is there.",
+    )
+    smpp_response_seconds: int = _setting(
+        _count(1, 600),
+        30,
+        unit="seconds",
+        takes="1 to 600",
+        help="How long the server may take for an answer. A text without one may have been sent or not.",
+    )
+    smpp_inactivity_seconds: int = _setting(
+        _count(0, 86400),
+        0,
+        unit="seconds",
+        takes="0 to 86400",
+        help="Without a text or a receipt either way, after which the bind is made anew; 0 is never.",
+    )
+    smpp_long_texts: SmppLongTexts = _setting(
+        _one_of(SmppLongTexts),
+        SmppLongTexts.UDH,
+        takes=", ".join(SmppLongTexts),
+        help="How a text of several segments goes out: as one `submit_sm` for each, with a user data header, or as one "
+        "with a `message_payload`, which the server splits.",
+    )
+    smpp_receipt_ids: SmppReceiptIds = _setting(
+        _one_of(SmppReceiptIds),
+        SmppReceiptIds.SAME,
+        takes=", ".join(SmppReceiptIds),
+        help="How receipts spell the ids of `submit_sm_resp`.",
+    )
+    smpp_source_ton: int = _setting(
+        _count(0, 6), 1, takes="0 to 6", help="Type of number of our numbers; 2 (national) leaves the country code out."
+    )
+    smpp_source_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of our numbers.")
+    smpp_destination_ton: int = _setting(
+        _count(0, 6), 1, takes="0 to 6", help="Type of number of recipients; 2 (national) leaves the country code out."
+    )
+    smpp_destination_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of recipients.")
+    smpp_long_text_wait_seconds: int = _setting(
+        _count(1, 86400),
+        300,
+        unit="seconds",
+        takes="1 to 86400",
+        help="How long the parts of an inbound text wait for the rest; then what has come is handed on.",
     )
 
     log_level: LogLevel = _setting(

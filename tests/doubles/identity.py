@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cryptography.fernet import Fernet
 
-from bellwire.model.directory import Account, Device, Extension, PhoneNumber
+from bellwire.model.directory import Account, Device, Extension, PhoneNumber, Status
 from bellwire.model.identity import (
     ApiKey,
     Application,
@@ -20,6 +20,11 @@ from bellwire.model.identity import (
     UserLogin,
 )
 from bellwire.model.ids import AccountId, ClientId, ExtensionId, SessionId
+
+
+def every_account(_account: AccountId) -> Status:
+    """For what asks only whether an account takes part: all do."""
+    return Status.ENABLED
 
 
 class MemoryIdentity:

@@ -72,6 +72,30 @@ def test_lists_are_read_with_commas_and_as_toml_lists(data_dir: Path, written: o
     assert settings.webhook_allowed_networks == (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
 
 
+def test_name_servers_are_addresses_asked_at_port_53_unless_another_is_given(data_dir: Path) -> None:
+    written = "10.0.0.53, 10.0.0.54:5353, fd00::53, [fd00::54], [fd00::55]:5353"
+    settings = load_settings({"BELLWIRE_DNS_SERVERS": written, "BELLWIRE_DATA_DIR": str(data_dir)}, None, Mode.SERVE)
+
+    assert settings.dns_servers == (
+        "10.0.0.53:53",
+        "10.0.0.54:5353",
+        "[fd00::53]:53",
+        "[fd00::54]:53",
+        "[fd00::55]:5353",
+    )
+
+
+@pytest.mark.parametrize(
+    "server", ["dns.example.com", "10.0.0.53:", "10.0.0.53:0", "10.0.0.53:65536", "[fd00::53", "fe80::1%eth0", "10.0.0"]
+)
+def test_a_name_server_that_is_no_address_is_refused_and_named(data_dir: Path, server: str) -> None:
+    found = problems_of({"BELLWIRE_DATA_DIR": str(data_dir), "BELLWIRE_DNS_SERVERS": f"10.0.0.1,{server}"})
+
+    assert list(found) == ["BELLWIRE_DNS_SERVERS"]
+    assert "item 2" in found["BELLWIRE_DNS_SERVERS"]
+    assert server in found["BELLWIRE_DNS_SERVERS"]
+
+
 def test_all_problems_are_listed_each_with_its_key(data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "bellwire.toml"
     file.write_text('retention_hours = "long"\nwebhook_alow_http = true\n')

@@ -44,6 +44,8 @@ TAGS = {
     "Account": "What clients read about the account, its extensions and their phone numbers.",
     "Subscriptions": "Standing requests for notifications, by event filters.",
     "Webinar subscriptions": "The same for webinar events, which have an endpoint of their own.",
+    "High Volume SMS": "Batches of texts to many recipients, and their messages.",
+    "SMS consents": "Who has opted out of texts, or in again; the older opt-outs and the newer consents are one store.",
     "Events": "Publishing, with a publisher key.",
     "Event history": "What was published, and who was to get it; with an admin key.",
     "Delivery history": "Every attempt to deliver, what waits, and why attempts fail; with an admin key.",

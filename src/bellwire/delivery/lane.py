@@ -128,10 +128,9 @@ class Lane:
     def in_flight(self) -> int:
         return len(self._in_flight)
 
-    @property
-    def failures(self) -> int:
-        """Failed attempts since the last success."""
-        return self._pauses.failures
+    def failures_in_a_row(self, notification: Notification) -> int:
+        """How many there are since the last success if this attempt fails now; those that fail together count once."""
+        return self._pauses.rounds_with(notification.key)
 
     @property
     def reading(self) -> bool:
@@ -190,6 +189,7 @@ class Lane:
                 self._pauses.delivered()
                 self._complete(notification)
             case GiveUp():
+                self._pauses.gave_up(notification.key)
                 self._complete(notification)
             case RetryAfter(seconds, whole_endpoint):
                 self._fail(notification, now + seconds, whole_endpoint=whole_endpoint, refused=refused)
@@ -363,7 +363,7 @@ class Lane:
         place, key = notification.place, notification.key
         failed, refusals = self._tries.get(place, (0, 0))
         self._tries[place] = (failed + 1, refusals + refused)
-        self._pauses.failed(key, retry_at, whole_endpoint=whole_endpoint)
+        self._pauses.failed(key, retry_at, whole_endpoint=whole_endpoint, under_way=self._in_flight)
         self.spill()
         if not notification.has_row:
             self._put(notification)

@@ -1,8 +1,9 @@
 """Whether it is we who are cut off: when most hosts can't even be connected to, the fault is on our side. No I/O.
 
 While at least 80 % of at least five hosts fail by DNS or connect, the *failing clock* stands still for everybody
-(engine.md, Time). A host counts by its last outcome: as unreachable until the next one, since it may not be tried again
-for a quarter of an hour; as reached for a few minutes, since without traffic nothing shows that it still can be.
+(engine.md, Time), and so it does for as long as our own process did. A host counts by its last outcome: as unreachable
+until the next one, since it may not be tried again for a quarter of an hour; as reached for a few minutes, since
+nothing shows without traffic that it still can be.
 """
 
 from __future__ import annotations
@@ -55,8 +56,13 @@ class OutageWatch:
         return self._since is not None
 
     def failing_clock(self, now: float) -> float:
-        """Running time without that of outages."""
+        """Running time without that of outages and standstills."""
         return (now if self._since is None else self._since) - self._stood_still
+
+    def stood_still(self, seconds: float) -> None:
+        """Our own process did not run for so long just now, and could not hear of a success."""
+        if self._since is None:
+            self._stood_still += seconds
 
     def judge(self, now: float) -> bool:
         """Look again; whether an outage began or ended. Takes time in proportion to the hosts tried lately."""

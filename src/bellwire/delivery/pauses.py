@@ -3,23 +3,29 @@
 A failed head holds its key. Three failures in a row, or an answer that concerns the whole endpoint (429 with
 `Retry-After`), hold everything, but for one probe at a time. An endpoint that answers again is given 1, 2, 4 … attempts
 at once, so that its backlog does not knock it over (engine.md, Order and Herds).
+
+Attempts that are under way together fail together: sixteen that meet an endpoint in the same bad moment are one round
+of failures, and no reason to leave it alone as long as after sixteen tries one after the other.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
 
 
 class Pauses:
     """Times are running time in seconds."""
 
     __slots__ = (
+        "_bystanders",
         "_endpoint_free_at",
         "_failures_before_hold",
         "_held_order",
         "_most_held",
         "_parallel",
         "_ramp",
+        "_rounds",
         "failures",
         "held",
     )
@@ -31,6 +37,9 @@ class Pauses:
         self.held: dict[str, float] = {}
         """Keys that wait for their next try, and its time."""
         self._held_order: list[tuple[float, str]] = []
+        self._rounds = 0
+        self._bystanders: set[str] = set()
+        """Keys that had an attempt under way when the last round of failures began, and still have it."""
         self._endpoint_free_at = 0.0
         self._ramp = at_once
         self._parallel = parallel
@@ -48,15 +57,31 @@ class Pauses:
             return 0
         return 1 if self.failures else self._ramp
 
+    def rounds_with(self, key: str) -> int:
+        """How many rounds of failures there are since the last success if the key's attempt fails now."""
+        return self._rounds + (key not in self._bystanders)
+
     def delivered(self) -> None:
         """The endpoint took something."""
-        self.failures = 0
-        self._endpoint_free_at = 0.0
+        self._forget_failures()
         self._ramp = min(self._ramp * 2, self._parallel)
 
-    def failed(self, key: str, retry_at: float, *, whole_endpoint: bool) -> None:
-        """The key is held until then, and the endpoint too if it says so or fails again and again."""
+    def gave_up(self, key: str) -> None:
+        """The key's attempt has ended, and nothing is held for it."""
+        self._bystanders.discard(key)
+
+    def failed(self, key: str, retry_at: float, *, whole_endpoint: bool, under_way: Collection[str]) -> None:
+        """The key is held until then, and the endpoint too if it says so or fails again and again.
+
+        Args:
+            under_way: the other keys that have an attempt under way.
+        """
         self.failures += 1
+        if key in self._bystanders:
+            self._bystanders.discard(key)
+        else:
+            self._rounds += 1
+            self._bystanders = set(under_way)
         self._ramp = 1
         self.held[key] = retry_at
         heapq.heappush(self._held_order, (retry_at, key))
@@ -87,9 +112,13 @@ class Pauses:
 
     def forget(self) -> None:
         """End all pauses, as if nothing had failed."""
-        self.failures = 0
-        self._endpoint_free_at = 0.0
+        self._forget_failures()
         self._release_all()
+
+    def _forget_failures(self) -> None:
+        self.failures = self._rounds = 0
+        self._bystanders.clear()
+        self._endpoint_free_at = 0.0
 
     def _release_all(self) -> None:
         self.held.clear()

@@ -80,7 +80,10 @@ class WebhookDestination:
         if envelope is None:
             envelope = self._envelopes[place] = self._make_envelope(*place)
         uuid = event.uuid
-        if notification.topic != event.topic and self._came_on_an_earlier_topic(notification, event):
+        further = notification.further
+        if further is None:
+            further = self._came_on_an_earlier_topic(notification, event)
+        if further:
             uuid = derived_uuid(uuid, notification.topic)
         body = self._rendering.envelopes.render(envelope, notification.position, event, uuid)
         head = self._head
@@ -111,7 +114,8 @@ class WebhookDestination:
         )
 
     def _came_on_an_earlier_topic(self, notification: Notification, event: Event) -> bool:
-        """Whether this subscription gets the event on a topic before the notification's, under its own uuid."""
+        """Whether this subscription gets the event on a topic before the notification's, by what is known now: rows of
+        the backlog that the first format wrote don't say."""
         filters = self._filters_of(notification.filter_version)
         if len(filters) == 1:
             return False

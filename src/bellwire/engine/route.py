@@ -16,7 +16,7 @@ from bellwire.engine.subscribers import Match, Subscribers
 from bellwire.families import REGISTRY, TemplateMatch
 from bellwire.filters import rows_with_stated
 from bellwire.model.event import Event, Facts, LoggedEvent
-from bellwire.model.ids import Partition, Position
+from bellwire.model.ids import Partition, Position, SubscriptionId
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.identity import Directory
@@ -81,12 +81,14 @@ class Router:
         self._on_routed = on_routed
         self._read_bytes = read_bytes
         self._turn = turn
+        self._now = clock.now()
 
     async def run(self, after: Position) -> None:
         """Route everything after a position, for ever."""
         while True:
             events = await self._log.read(self._partition, after, self._read_bytes)
             for start in range(0, len(events), self._turn):
+                self._now = self._clock.now()
                 for logged in events[start : start + self._turn]:
                     self.route(logged)
                 after = self._deliveries.settling.routed
@@ -95,20 +97,29 @@ class Router:
                 await asyncio.sleep(0)
 
     def route(self, logged: LoggedEvent) -> None:
-        """Match one event and offer what matched. One step of the event loop: nothing interleaves."""
+        """Match one event and offer what matched. One step of the event loop: nothing interleaves.
+
+        A subscription whose time is up gets nothing more, although it ends only with the next round of housekeeping.
+        """
         position, event = logged.position, logged.event
         facts = self._announcements.facts(event)
         rows = rows_with_stated(facts.rows, event.stated) if event.stated else facts.rows
         deliveries = self._deliveries
-        found: list[tuple[str, Match]] = [
-            (topic, match)
-            for topic, key in self._announcements.topics(event)
-            for match in self._subscribers.matches(key, rows, position, event.audience)
-            if not deliveries.was_settled(match.subscriber.id, position, topic)
-        ]
+        topics = self._announcements.topics(event)
+        reached: set[SubscriptionId] = set()
+        found: list[tuple[str, Match, bool]] = []
+        for topic, key in topics:
+            for match in self._subscribers.matches(key, rows, position, event.audience):
+                subscription = match.subscriber.id
+                if match.subscriber.subscription.expires_at <= self._now:
+                    continue
+                if not deliveries.was_settled(subscription, position, topic):
+                    found.append((topic, match, subscription in reached))
+                if len(topics) > 1:
+                    reached.add(subscription)
         now = self._clock.monotonic()
         deliveries.settling.route(position, len(found), now)
-        for topic, match in found:
+        for topic, match, further in found:
             notification = Notification(
                 position,
                 topic,
@@ -118,6 +129,7 @@ class Router:
                 event,
                 len(event.body),
                 now,
+                further=further,
             )
             deliveries.offer(match.subscriber.id, notification)
         self._unrouted.routed(event.account)

@@ -37,6 +37,8 @@ from bellwire.ports.identity import Directory
 
 WATCH_SECONDS = 1.0
 """How often `watch` is to be called."""
+STANDSTILL_SECONDS = 5.0
+"""When it is called so much later than due, our own process stood still: stopped, or frozen with its container."""
 PROBES_AT_ONCE = 16
 PROBE_JITTER = 0.1
 """A probe comes up to this part of its period earlier, so that those blacklisted together are not tried together."""
@@ -98,6 +100,7 @@ class EndpointWatch:
         """Of blacklisted subscriptions that heal: when each is tried again, in running time."""
         self._probing: dict[SubscriptionId, asyncio.Task[Probed]] = {}
         self._places = asyncio.Semaphore(PROBES_AT_ONCE)
+        self._looked_at = asyncio.get_running_loop().time()
         self.blacklisted = 0
         self.reactivated = 0
         """How often, since the start."""
@@ -151,6 +154,7 @@ class EndpointWatch:
                 self._failing.pop(subscription, None)
             health.succeeded(attempt.duration_us / 1_000_000)
             return
+        self._look_for_standstill()
         if failure in UNREACHABLE:
             self._outage.unreachable(host, now)
         else:
@@ -191,6 +195,7 @@ class EndpointWatch:
         Raises:
             Unavailable: a record could not be stored; its subscription goes on, and is judged again at the next call.
         """
+        self._look_for_standstill()
         self._watch_outage()
         at = self.failing_clock()
         for number, (id_, health) in enumerate(list(self._failing.items())):
@@ -220,6 +225,15 @@ class EndpointWatch:
         if task is None:
             task = self._begin_probe(subscription)
         return await asyncio.shield(task)
+
+    def _look_for_standstill(self) -> None:
+        """By the event loop's time, which advancing the clock leaves alone."""
+        now = asyncio.get_running_loop().time()
+        stood = now - self._looked_at - WATCH_SECONDS
+        self._looked_at = now
+        if stood > STANDSTILL_SECONDS:
+            self._outage.stood_still(stood)
+            _log.warning("process.stood_still", seconds=round(stood, 1))
 
     def _watch_outage(self) -> None:
         if self._outage.judge(self._clock.monotonic()):

@@ -47,6 +47,10 @@ class Keeper(Protocol):
         before a single byte of an answer, as servers do when they end an idle connection at that same moment."""
         ...
 
+    def allow_for_standstill(self, now: float) -> None:
+        """An answer seems late: where that is because our process stood still, what is under way gets more time."""
+        ...
+
 
 class Connection(asyncio.Protocol):
     __slots__ = (
@@ -220,8 +224,10 @@ class Connection(asyncio.Protocol):
             self._partial_head += data
             raw = bytes(self._partial_head)
             self._partial_head = None
-        self.post = None
         now = self._clock.monotonic()
+        if now - post.started > self._limits.answer_timeout:
+            self._keeper.allow_for_standstill(now)
+        self.post = None
         if self._complete and self._keep_alive and not self._extra and self._unsent is None:
             self._keeper.free(self, now)
         else:

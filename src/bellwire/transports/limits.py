@@ -28,3 +28,5 @@ class SenderLimits:
     max_handshake_answer_bytes: int = 16 * 1024
     sweep_every: float = 0.05
     """How often deadlines are looked at: how late a timeout may be noticed."""
+    standstill: float = 1.0
+    """A sweep that comes later than due by more than this finds that the whole process stood still."""

@@ -6,7 +6,8 @@ of all together. Where the total is used up, an idle connection of another origi
 queues for the next connection that closes anywhere. How many requests may wait is the caller's to limit.
 
 Deadlines are looked at by one sweep over the connections every 50 ms: a timer for each request would cost as much as
-parsing its answer.
+parsing its answer. A sweep that is long overdue shows that the process itself stood still (stopped, frozen with its
+container, out of processor time) while answers lay in the sockets: then everybody gets that time on top.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Pool:
         self._dialing = 0
         self._queued: deque[_Origin] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_due = 0.0
         self._all_gone = asyncio.Event()
         self._closed = False
         self._requests_before = self._connections_before = 0
@@ -210,6 +212,22 @@ class Pool:
         if not self._connections:
             self._all_gone.set()
 
+    def allow_for_standstill(self, now: float) -> None:
+        """If the process stood still, let everything under way have begun so much later. Dials keep their own time:
+        those that were under way fail, and are tried again."""
+        stood = now - self._sweep_due
+        if self._sweeper is None or stood <= self._limits.standstill:
+            return
+        self._sweep_due = now
+        for connection in self._connections:
+            connection.deadline += stood
+            if connection.post is not None:
+                connection.post.started += stood
+        for origin in self._origins.values():
+            for post in (*origin.waiting, *(dial.post for dial in origin.dials)):
+                if post is not None:
+                    post.started += stood
+
     # Opening connections.
 
     def _grow(self, origin: _Origin) -> None:
@@ -314,14 +332,16 @@ class Pool:
     # Time.
 
     def _sweep_later(self) -> None:
+        self._sweep_due = self._clock.monotonic() + self._limits.sweep_every
         self._sweeper = asyncio.get_running_loop().call_later(self._limits.sweep_every, self._sweep)
 
     def _sweep(self) -> None:
         if not self._origins:
             self._sweeper = None
             return
-        self._sweep_later()
         now = self._clock.monotonic()
+        self.allow_for_standstill(now)
+        self._sweep_later()
         late: list[tuple[Post, FailureCode]] = []
         for connection in list(self._connections):
             if (connection.post is not None or connection.draining) and now >= connection.deadline:

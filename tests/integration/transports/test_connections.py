@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -220,6 +221,23 @@ async def test_a_request_that_never_got_a_connection_times_out_too() -> None:
         assert {outcome.failure for outcome in outcomes} == {FailureCode.RESPONSE_TIMEOUT}
         assert all(outcome.duration_seconds < 2.5 for outcome in outcomes)
         assert client.in_flight == 0
+
+
+@pytest.mark.parametrize("is_behind_others", [False, True])
+async def test_time_in_which_the_whole_process_stood_still_is_nobodys_delay(is_behind_others: bool) -> None:
+    async def behave(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await peer.read(reader)
+            if len(peer.requests) == 1:
+                time.sleep(1.0)  # noqa: ASYNC251 - the sender has the same thread
+            writer.write(OK)
+
+    limits = SenderLimits(answer_timeout=0.6, standstill=0.3, max_connections_per_origin=1)
+    async with receiving(behave) as peer, a_client(limits=limits) as client:
+        outcomes = [start(client, peer.endpoint()) for _ in range(1 + is_behind_others)]
+        results = await asyncio.wait_for(asyncio.gather(*outcomes), 10)
+        assert [(result.failure, result.status) for result in results] == [(None, 200)] * len(outcomes)
+        assert all(result.duration_seconds < 0.6 for result in results)
 
 
 async def test_a_hung_look_up_is_a_dns_failure_when_time_runs_out() -> None:

@@ -60,3 +60,17 @@ def test_a_host_counts_by_its_last_outcome() -> None:
     watch.unreachable("bad0", 2.0)
     assert watch.judge(2.0)
     assert watch.figures == (5, 5)
+
+
+def test_the_failing_clock_does_not_count_what_our_own_process_slept_through_and_counts_it_once() -> None:
+    watch = watch_with(0, 1)
+    watch.stood_still(600.0)
+    assert watch.failing_clock(700.0) == 100.0
+    for number in range(20):
+        watch.unreachable(f"bad{number}", 700.0)
+    watch.judge(700.0)
+    watch.stood_still(50.0)  # within an outage, whose time does not count anyhow
+    for number in range(20):
+        watch.reached(f"bad{number}", 790.0)
+    watch.judge(800.0)
+    assert watch.failing_clock(810.0) == 110.0

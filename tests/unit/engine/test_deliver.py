@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bellwire.delivery.lane import LaneLimits
+from bellwire.delivery.schedule import RetryPolicy
 from bellwire.errors import Fenced, Unavailable
 from bellwire.model.attempt import AttemptOutcome, AttemptResult, FailureCode
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, Position, SubscriptionId
@@ -114,6 +117,30 @@ class TestFailures:
         stage.sender.most_under_way = 0
         await until(lambda: len(stage.sender.sent) >= 5)
         assert stage.sender.most_under_way == 1
+
+    async def test_those_that_fail_together_are_one_failure_in_a_row_and_pause_as_long(self, stage: Stage) -> None:
+        stage.policy = RetryPolicy(first_pause=0.05, doubling_until=600.0)
+        await stage.start("s")
+        for number in range(16):
+            await stage.publish("s", key=f"key{number}")
+        together = stage.sender.under_way()
+        assert len(together) == 16
+        for sent in together:
+            stage.sender.answer(sent, FAILED)
+        assert [attempt.next_try_ms is not None for attempt in stage.attempts] == [True] * 16
+        now_ms = time.time_ns() // 1_000_000
+        assert all((attempt.next_try_ms or 0) <= now_ms + 50 for attempt in stage.attempts)
+
+        for failures in (2, 3):  # one after the other from here on, and each counts
+            await until(lambda: bool(stage.sender.under_way()))
+            (probe,) = stage.sender.under_way()
+            stage.sender.answer(probe, FAILED)
+            now_ms = time.time_ns() // 1_000_000
+            assert (stage.attempts[-1].next_try_ms or 0) <= now_ms + 50 * 2 ** (failures - 1)
+        await until(lambda: bool(stage.sender.under_way()))
+        stage.sender.script = lambda _sent: TAKEN
+        stage.sender.answer(stage.sender.under_way()[0])
+        await until(lambda: stage.rows == 0)
 
     async def test_refused_ten_times_it_is_given_up_and_its_key_goes_on(self, stage: Stage) -> None:
         stage.sender.script = lambda sent: REFUSED if sent.uuid == "unwanted" else TAKEN
@@ -316,6 +343,29 @@ class TestHoldAndClose:
 
 
 class TestCommits:
+    async def test_nothing_more_is_routed_than_a_batch_holds_while_the_disk_takes_no_commit(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage.limits = replace(QUICK, gathered=20, commit_again_after=0.01)
+        real, is_full = stage.engine.backlog.commit, True
+
+        async def commit(*arguments: Any) -> None:
+            if is_full:
+                raise Unavailable("the disk is nearly full")
+            await real(*arguments)
+
+        monkeypatch.setattr(stage.engine.backlog, "commit", commit)
+        await stage.start("s")
+        for _ in range(100):
+            await stage.publish("s")
+        waiting = asyncio.create_task(stage.deliveries.room())
+        await asyncio.sleep(0.05)  # several tries
+        assert not waiting.done()
+
+        is_full = False
+        await asyncio.wait_for(waiting, 5)
+        assert stage.rows > 0
+
     async def test_a_commit_that_fails_is_repeated_with_all_that_was_in_it(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
