@@ -55,6 +55,8 @@ class Console:
     env: dict[str, str]
     http: httpx.AsyncClient
     browser: Browser
+    subscribed: list[str] = field(default_factory=list)
+    """Ids of what `subscribe` made and `end_subscriptions` did not end yet."""
     requested: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     """What pages wrote to the browser's console as errors, and scripts that failed."""
@@ -103,7 +105,15 @@ class Console:
             headers=await self.bearer(),
         )
         assert answer.is_success, answer.text
-        return str(answer.json()["id"])
+        self.subscribed.append(str(answer.json()["id"]))
+        return self.subscribed[-1]
+
+    async def end_subscriptions(self) -> None:
+        """Those of a test whose receiver is about to go: their retries would be seen by the next."""
+        headers = await self.bearer()
+        for id_ in self.subscribed:
+            await self.http.delete(f"/restapi/v1.0/subscription/{id_}", headers=headers)
+        self.subscribed.clear()
 
     async def publish(self, *bodies: dict[str, Any], event: str = A2P) -> None:
         answer = await self.http.post(
@@ -174,9 +184,10 @@ async def keep_picture(page: Page, name: str) -> None:
     await page.screenshot(path=SCREENSHOTS / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png")
 
 
-async def serious_findings(page: Page) -> list[str]:
-    """What axe finds serious or critical on a page, in a line each."""
-    found = await Axe().run(page)
+async def serious_findings(page: Page, *, only: str | None = None) -> list[str]:
+    """What axe finds serious or critical on a page, in a line each; `only`: by one rule."""
+    options = {"resultTypes": ["violations"], **({} if only is None else {"runOnly": [only]})}
+    found = await Axe().run(page, options=options)
     return [
         f"{violation['id']} ({violation['impact']}): {violation['nodes'][0]['html'][:200]}"
         for violation in found.response["violations"]
