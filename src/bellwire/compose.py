@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bellwire import __version__
+from bellwire.api import a2p_batches as a2p_batches_api
 from bellwire.api import publish as publish_api
 from bellwire.api.admin import admin_routes
 from bellwire.api.app import build_app
@@ -47,6 +48,7 @@ from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import hook_console, serve_console
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
+from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
 from bellwire.console.figures import SAMPLE_SECONDS
 from bellwire.console.gate import ConsoleGate
@@ -205,6 +207,7 @@ class _Engine:
         self.operations: Operations
         self.seeding: Seeding
         self.replays: Replays
+        self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -224,6 +227,7 @@ class _Engine:
         await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
+        await self.sms.start()
         self.housekeeping.start()
         _calm_the_collector()
         self.is_ready = True
@@ -246,6 +250,7 @@ class _Engine:
             await self.housekeeping.stop()
             await self.watch.stop()
             await self.alerts.stop()
+            await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
@@ -564,6 +569,16 @@ async def _compose(  # noqa: PLR0917 - called once
         clock=clock,
         proxies=proxies,
     )
+    sms = engine.sms = compose_sms(
+        settings=settings,
+        stores=stores,
+        publisher=publisher,
+        authenticator=authenticator,
+        clock=clock,
+        metrics=metrics,
+        on_fatal=engine.fail,
+    )
+    engine.housekeeping.add(*sms.chores)
     subscriptions = Subscriptions(
         live=live,
         store=stores.subscriptions,
@@ -627,6 +642,7 @@ async def _compose(  # noqa: PLR0917 - called once
             deliveries=deliveries,
             admin=authenticator.admin,
         ),
+        *sms.routers,
         unsupported_routes(),
     ]
     before: list[BaseRoute] = []
@@ -678,7 +694,10 @@ async def _compose(  # noqa: PLR0917 - called once
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
             body_limit_bytes=settings.max_request_bytes,
-            body_limits={publish_api.PATH: None},
+            body_limits={
+                publish_api.PATH: None,
+                a2p_batches_api.BODY_PATH: a2p_batches_api.MAX_BODY_BYTES,
+            },
         ),
         version=__version__,
     )
