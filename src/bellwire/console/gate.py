@@ -83,6 +83,9 @@ def is_installed() -> bool:
 class ConsoleGate(BaseRoute):
     """One for a process: it outlives the engines that a development server makes one after the other."""
 
+    include_in_schema = False
+    """It is no API."""
+
     def __init__(self, *, now: Callable[[], float]) -> None:
         """`now`: seconds, never going back."""
         self.sessions = ConsoleSessions(now=now)
