@@ -85,6 +85,11 @@ class Terminal:
                 found = self._more.wait_for(lambda wanted=line: self._find(wanted), timeout)  # type: ignore[misc]
             assert found, f"it did not show {line!r} but {self._lines[self._compared :]}"
 
+    def shown(self) -> list[str]:
+        """All lines so far."""
+        with self._more:
+            return list(self._lines)
+
     def _find(self, told: str) -> bool:
         for index in range(self._compared, len(self._lines)):
             if is_as_told(self._lines[index], told):
