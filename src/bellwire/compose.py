@@ -25,12 +25,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bellwire import __version__
+from bellwire.api import a2p_batches as a2p_batches_api
 from bellwire.api import publish as publish_api
 from bellwire.api.admin import admin_routes
 from bellwire.api.app import build_app
 from bellwire.api.authentication import Authenticator
 from bellwire.api.conventions import Conventions
-from bellwire.api.dev import DevControls, RefusedTokens, dev_routes
+from bellwire.api.dev import DevControls, RefusedTokens, Reset, dev_routes
 from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
@@ -45,7 +46,12 @@ from bellwire.api.rate_limits import RateGroup, RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
+from bellwire.compose_console import hook_console, serve_console
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
+from bellwire.compose_sms import SmsService, compose_sms
+from bellwire.console.facade import EngineParts
+from bellwire.console.figures import SAMPLE_SECONDS
+from bellwire.console.gate import ConsoleGate
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
@@ -190,6 +196,8 @@ class _Engine:
         self.traces = traces
         self.failed = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.may_be_reset = False
+        """It may be thrown away, and another composed in its place."""
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -201,6 +209,7 @@ class _Engine:
         self.operations: Operations
         self.seeding: Seeding
         self.replays: Replays
+        self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -220,8 +229,9 @@ class _Engine:
         await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
+        await self.sms.start()
         self.housekeeping.start()
-        _calm_the_collector()
+        _calm_the_collector(for_good=not self.may_be_reset)
         self.is_ready = True
         head = self.files.event_log.head(EMBEDDED_PARTITION)
         _log.info(
@@ -242,6 +252,7 @@ class _Engine:
             await self.housekeeping.stop()
             await self.watch.stop()
             await self.alerts.stop()
+            await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
@@ -263,21 +274,28 @@ class _Engine:
             self.fail(error)
 
 
-def _calm_the_collector() -> None:
+def _calm_the_collector(*, for_good: bool) -> None:
     """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
     tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
-    run every few events, to find nothing."""
+    run every few events, to find nothing.
+
+    Args:
+        for_good: what is there now stays as long as the process: what is frozen is never collected.
+    """
     gc.collect()
-    gc.freeze()
+    if for_good:
+        gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
-    """What a development server has beside: faults on purpose, and a way back to its seed."""
+    """What a development server has beside: faults on purpose, a way back to its seed, a console that outlives it."""
 
     faults: Faults
-    reset: Callable[[], Awaitable[None]]
+    reset: Reset
+    console: ConsoleGate
 
 
 async def open_server(
@@ -303,6 +321,7 @@ async def open_server(
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
         engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
+        engine.may_be_reset = development is not None
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -333,7 +352,15 @@ async def open_server(
         # The sender's time is never moved: its deadlines and Retry-After dates are about others, who live in real time,
         # and what is under way while the clock is advanced has not taken longer for that.
         sender = await _open_sender(settings, SystemClock(), opening)
-        app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics, development)
+        if development is None:
+            console = ConsoleGate(now=SystemClock().monotonic)
+            opening.push_async_callback(console.close)
+        else:
+            console = development.console
+        demo_key = None if demo is None else demo.admin_key
+        app, notes = await _compose(
+            settings, clock, engine, files, stores, sender, metrics, development, console, demo_key
+        )
         engine.closing = opening.pop_all()
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
 
@@ -381,6 +408,8 @@ async def _compose(  # noqa: PLR0917 - called once
     sender: WebhookClient,
     metrics: Metrics,
     development: Development | None,
+    console: ConsoleGate,
+    demo_key: str | None,
 ) -> tuple[FastAPI, list[str]]:
     """Wire the engine and the API over what is open; returns the application and the notes."""
     directory, installation = stores.directory, stores.installation
@@ -422,6 +451,9 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     publisher = Publisher(log=files.event_log, partition=EMBEDDED_PARTITION, unrouted=unrouted)
     counts = RoutedCounts()
+    hooks = None
+    if settings.console:
+        hooks = hook_console(console, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms)
     engine.files, engine.deliveries, engine.live = files, deliveries, live
     engine.router = Router(
         partition=EMBEDDED_PARTITION,
@@ -431,7 +463,7 @@ async def _compose(  # noqa: PLR0917 - called once
         deliveries=deliveries,
         unrouted=unrouted,
         clock=clock,
-        on_routed=counts.count,
+        on_routed=counts.count if hooks is None else hooks.on_routed(counts.count),
     )
 
     sessions = Sessions(store=stores.sessions, directory=directory, installation=installation, clock=clock)
@@ -514,6 +546,7 @@ async def _compose(  # noqa: PLR0917 - called once
             Chore("watch endpoints", WATCH_SECONDS, watch.watch),
             Chore("keep to the retention", SWEEP_SECONDS, retention.sweep),
             Chore("measure the backlog", MEASURE_SECONDS, backlog_age.measure),
+            *(() if hooks is None else (Chore("sample figures", SAMPLE_SECONDS, hooks.figures.sample),)),
         ),
         on_fatal=engine.fail,
     )
@@ -545,6 +578,16 @@ async def _compose(  # noqa: PLR0917 - called once
         clock=clock,
         proxies=proxies,
     )
+    sms = engine.sms = compose_sms(
+        settings=settings,
+        stores=stores,
+        publisher=publisher,
+        authenticator=authenticator,
+        clock=clock,
+        metrics=metrics,
+        on_fatal=engine.fail,
+    )
+    engine.housekeeping.add(*sms.chores)
     subscriptions = Subscriptions(
         live=live,
         store=stores.subscriptions,
@@ -576,6 +619,15 @@ async def _compose(  # noqa: PLR0917 - called once
             backlog_age=backlog_age,
         ),
     )
+    lookback = Lookback(
+        partition=EMBEDDED_PARTITION,
+        log=files.event_log,
+        history=files.history,
+        live=live,
+        deliveries=deliveries,
+        announcements=announcements,
+        directory=directory,
+    )
     routers: list[APIRouter] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
         discovery_routes(authenticator=authenticator, public_url=public_url),
@@ -593,20 +645,13 @@ async def _compose(  # noqa: PLR0917 - called once
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
         admin_routes(provisioning=provisioning, admin=authenticator.admin),
         history_routes(
-            lookback=Lookback(
-                partition=EMBEDDED_PARTITION,
-                log=files.event_log,
-                history=files.history,
-                live=live,
-                deliveries=deliveries,
-                announcements=announcements,
-                directory=directory,
-            ),
+            lookback=lookback,
             operations=engine.operations,
             replays=replays,
             deliveries=deliveries,
             admin=authenticator.admin,
         ),
+        *sms.routers,
         unsupported_routes(),
     ]
     before: list[BaseRoute] = []
@@ -616,6 +661,24 @@ async def _compose(  # noqa: PLR0917 - called once
         )
         routers.insert(0, dev_routes(controls))
         before.append(RefusedTokens(development.faults))
+    if hooks is not None:
+        parts = EngineParts(
+            partition=EMBEDDED_PARTITION,
+            log=files.event_log,
+            lookback=lookback,
+            operations=engine.operations,
+            replays=replays,
+            subscriptions=subscriptions,
+            deliveries=deliveries,
+            announcements=announcements,
+            directory=directory,
+            credentials=stores.credentials,
+            clock=clock,
+            user_agent=USER_AGENT,
+        )
+        before.append(
+            serve_console(hooks, parts, is_ready=lambda: engine.is_ready, public_url=public_url, demo_key=demo_key)
+        )
     app = build_app(
         routers=routers,
         plain_routes=[
@@ -640,7 +703,10 @@ async def _compose(  # noqa: PLR0917 - called once
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
             body_limit_bytes=settings.max_request_bytes,
-            body_limits={publish_api.PATH: None},
+            body_limits={
+                publish_api.PATH: None,
+                a2p_batches_api.BODY_PATH: a2p_batches_api.MAX_BODY_BYTES,
+            },
         ),
         version=__version__,
     )

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bellwire.errors import Misconfigured, Problem
 from bellwire.host_name import is_address, is_local_name
-from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, Unacceptable, declarations
+from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, SmsCarrier, Unacceptable, declarations
 
 CONFIG_FILE_VARIABLE = "BELLWIRE_CONFIG"
 MAX_CONFIG_BYTES = 1 << 20
@@ -152,6 +152,8 @@ def _unusable(settings: Settings) -> list[Problem]:
 
 def _trouble_with_smpp(settings: Settings) -> list[Problem]:
     problems = []
+    if settings.sms_carrier is SmsCarrier.SMPP and settings.smpp_host is None:
+        problems.append(Problem("smpp_host", "is needed where sms_carrier is smpp"))
     if settings.smpp_host is not None and settings.smpp_system_id is None:
         problems.append(Problem("smpp_system_id", "is needed where smpp_host is given"))
     if settings.smpp_ca_file is not None:

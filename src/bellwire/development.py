@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bellwire.compose import Development, Server, open_server
+from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
+from bellwire.console.gate import ConsoleGate
 from bellwire.engine.faults import Faults
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.observe.attempts import Listener
@@ -39,6 +42,7 @@ class DevServer(Server):
         self._seed = seed
         self._front = _Front()
         self._faults = Faults()
+        self._console = ConsoleGate(now=SystemClock().monotonic)
         self._failed = asyncio.Event()
         self._attempt_listeners: list[Listener] = []
         self._reset_listeners: list[Callable[[], None]] = []
@@ -48,7 +52,7 @@ class DevServer(Server):
 
     async def open(self) -> None:
         """Compose the server. Raises Misconfigured as `open_server` does."""
-        development = Development(faults=self._faults, reset=self.reset)
+        development = Development(faults=self._faults, reset=self.reset, console=self._console)
         opened = await open_server(self._settings, clock=self.clock, dev=True, development=development)
         super().__init__(app=self._front, clock=self.clock, notes=opened.notes, demo=opened.demo, engine=opened.engine)
         self._engine.failed = self._failed
@@ -72,10 +76,15 @@ class DevServer(Server):
         async with self._changing:
             if self._is_open:
                 await super().stop(drain_seconds=drain_seconds)
+            await self._console.close()
 
-    async def reset(self) -> None:
-        """Back to the seed. Runs to its end, also when the request that asked for it is gone."""
-        await asyncio.shield(asyncio.create_task(self._reset(), name="reset"))
+    async def reset(self, *, rewind_clock: bool = False) -> None:
+        """Back to the seed. Runs to its end, also when the request that asked for it is gone.
+
+        Args:
+            rewind_clock: the clock shows the machine's time again, too.
+        """
+        await asyncio.shield(asyncio.create_task(self._reset(rewind_clock), name="reset"))
 
     def on_attempt(self, listener: Listener) -> None:
         self._attempt_listeners.append(listener)
@@ -85,17 +94,17 @@ class DevServer(Server):
         """Have it called after each reset, from the event loop."""
         self._reset_listeners.append(listener)
 
-    async def _reset(self) -> None:
+    async def _reset(self, rewind_clock: bool) -> None:
         self._resetting += 1
         try:
             async with self._changing:
-                await self._begin_anew()
+                await self._begin_anew(rewind_clock)
         finally:
             self._resetting -= 1
         for listener in self._reset_listeners:
             listener()
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(self, rewind_clock: bool) -> None:
         if not self._is_open:
             return
         self._front.hold()
@@ -106,6 +115,8 @@ class DevServer(Server):
             await asyncio.to_thread(empty_directory, self._settings.data_dir)
             self._faults.clear()
             self.clock.forget_listeners()
+            if rewind_clock:
+                self.clock.rewind()
             await self.open()
             await self.start()
         except BaseException as error:
@@ -122,6 +133,7 @@ async def open_dev_server(settings: Settings, *, clock: SystemClock, seed: bytes
     Args:
         seed: a seed file's content, loaded at each start and reset.
     """
+    gc.freeze()  # what is loaded by now stays; engines come and go, and only they are looked at when they do
     server = DevServer(settings, clock, seed)
     await server.open()
     return server
@@ -138,8 +150,11 @@ class _Front:
         self._left = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._may_enter.wait()
         assert self.app is not None
+        if scope.get("path", "").startswith(CONSOLE_PREFIX):  # it outlives a reset, and so do its pages' sockets
+            await self.app(scope, receive, send)
+            return
+        await self._may_enter.wait()
         self._under_way += 1
         try:
             await self.app(scope, receive, send)

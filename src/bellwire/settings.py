@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -50,6 +51,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class SmsCarrier(StrEnum):
+    """What High Volume SMS goes out by."""
+
+    SIMULATOR = "simulator"
+    SMPP = "smpp"
 
 
 class SmppLongTexts(StrEnum):
@@ -105,6 +113,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _sms_text(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
+        raise Unacceptable("must be a text of 1 to 1000 characters")
+    return value
+
+
 def _ascii_text(longest: int) -> Callable[[object], str]:
     """A string of SMPP, which ends with a NUL."""
 
@@ -152,6 +166,17 @@ def _path(value: object) -> Path:
 def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
     """For settings whose default is "not given"; a value that is given is read as usual."""
     return read
+
+
+def _price(value: object) -> Decimal:
+    """An amount of money with at most six decimals: sums are counted in millionths."""
+    try:
+        price = Decimal("NaN" if isinstance(value, bool) else str(value))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite() or not 0 <= price <= 1000 or price != round(price, 6):
+        raise Unacceptable("must be an amount from 0 to 1000 with at most six decimals, such as 0.007")
+    return price
 
 
 def _one_of(choices: type[StrEnum]) -> Callable[[object], Any]:
@@ -288,6 +313,13 @@ class Settings:
         dev_default=("*",),
         takes="origins",
         help="Web pages of these origins may call the API with credentials; `*` is any, in `dev` only.",
+    )
+
+    console: bool = _setting(
+        _yes_or_no,
+        True,
+        takes="true or false",
+        help="Serve the web console at `/console`; needs the extra `console`.",
     )
 
     webhook_allow_http: bool = _setting(
@@ -450,6 +482,76 @@ class Settings:
         unit="seconds",
         takes="1 to 600",
         help="How long requests that are under way may take when the server stops.",
+    )
+
+    sms_carrier: SmsCarrier = _setting(
+        _one_of(SmsCarrier),
+        SmsCarrier.SIMULATOR,
+        takes=", ".join(SmsCarrier),
+        help="What High Volume SMS goes out by. The simulator sends nothing to anybody.",
+    )
+    sms_segment_price: Decimal = _setting(
+        _price,
+        Decimal("0.007"),
+        takes="0 to 1000",
+        help="What a segment costs, sent or received; the `cost` of messages and batches comes of it.",
+    )
+    sms_local_per_second: int = _setting(
+        _count(0, 10_000),
+        1,
+        dev_default=0,
+        unit="messages a second",
+        takes="0 to 10000",
+        help="How fast one local (10DLC) number may send; 0 is unlimited.",
+    )
+    sms_toll_free_per_second: int = _setting(
+        _count(0, 10_000),
+        8,
+        dev_default=0,
+        unit="messages a second",
+        takes="0 to 10000",
+        help="How fast one toll-free number may send; 0 is unlimited.",
+    )
+    sms_max_batch_messages: int | None = _setting(
+        _optional(_count(1, 10_000_000)),
+        None,
+        unit="messages",
+        takes="1 to 10000000",
+        help="Entries that one batch may have; with more it is refused with CMN-106. By default only the body's 50 MB "
+        "limit it.",
+    )
+    sms_opt_out_reply: str | None = _setting(
+        _optional(_sms_text),
+        None,
+        takes="a text of 1 to 1000 characters",
+        help="What a recipient is answered who opts out with a keyword. By default nothing: that is left to the "
+        "application.",
+    )
+    sms_opt_in_reply: str | None = _setting(
+        _optional(_sms_text),
+        None,
+        takes="a text of 1 to 1000 characters",
+        help="What a recipient is answered who opts in again with a keyword.",
+    )
+    sms_receipt_hours: int = _setting(
+        _count(1, 24 * 30),
+        72,
+        unit="hours",
+        takes="1 to 720",
+        help="A message that a carrier took and has not reported on for so long has failed with SMS-CAR-104.",
+    )
+    sms_simulator_seed: int = _setting(
+        _count(0, 1 << 31),
+        1,
+        takes="0 to 2147483648",
+        help="With the same seed the simulator's delays are the same.",
+    )
+    sms_simulator_delay_ms: int = _setting(
+        _count(0, 3_600_000),
+        300,
+        unit="milliseconds",
+        takes="0 to 3600000",
+        help="The mean time from a message to the simulator's delivery receipt.",
     )
 
     smpp_host: str | None = _setting(

@@ -61,6 +61,9 @@ class MemoryIdentity:
     def numbers(self, account: AccountId) -> Sequence[PhoneNumber]:
         return [n for n in self._numbers.values() if n.account_id == account]
 
+    def number(self, phone_number: str) -> PhoneNumber | None:
+        return next((n for n in self._numbers.values() if n.phone_number == phone_number), None)
+
     def devices(self, account: AccountId) -> Sequence[Device]:
         return [d for d in self._devices.values() if d.account_id == account]
 

@@ -11,8 +11,22 @@ from bellwire.model.sms import DeliveryReceipt, InboundText, OutgoingText, Submi
 class Carrier(Protocol):
     """One way out, simulated or real. Opened once with the one who is told what comes back."""
 
+    @property
+    def resubmits_safely(self) -> bool:
+        """Whether a text that was submitted before, perhaps by a process that crashed, goes out once all the same when
+        it is submitted again under the same message id. Where not, a text whose outcome is unknown is given up."""
+        ...
+
     async def start(self, reports: CarrierReports) -> None:
         """Begin to connect and to hand in what comes; doesn't wait for a link."""
+        ...
+
+    async def room(self) -> int:
+        """Wait until it could begin with a text, and say with how many.
+
+        What was submitted and not begun with is in doubt after a crash, for a carrier that can't be asked; so it is
+        given no more than this. There may be less once `submit` is called, and that is no error.
+        """
         ...
 
     async def submit(self, texts: Sequence[OutgoingText]) -> Sequence[SubmitOutcome]:
