@@ -266,6 +266,14 @@ class SmsStoresContract:
         await stores.progress.take_back([second.id])
         assert await stores.progress.handed_over(limit=10) == [third]
 
+    async def test_what_is_handed_over_again_is_not_announced_again(self, stores: SmsStores) -> None:
+        _, messages = await queued(stores, 1)
+        await stores.progress.hand_over(messages, in_doubt=True)
+        await stores.progress.take_back([messages[0].id])
+        await stores.progress.hand_over(await stores.progress.queued_again([messages[0].id]), in_doubt=True)
+        assert await stores.told_statuses() == ["Queued"]
+        assert await stores.progress.handed_over(limit=10) == messages
+
     async def test_a_carrier_that_can_be_asked_leaves_no_doubt(self, stores: SmsStores) -> None:
         _, messages = await queued(stores, 1)
         await stores.progress.hand_over(messages, in_doubt=False)
