@@ -293,7 +293,7 @@ def _real_values_of(target: Target) -> dict[str, dict[str, list[str]]]:
             "body.eventFilters[*]": GENERAL_FILTERS,
             "path.subscriptionId": spare["subscription"],
         },
-        r"^/bellwire/v1/events": {"path.event": spare["event"]},
+        r"^/bellwire/v1/events": {"path.event": spare["event"], "path.subscriptionId": spare["subscription"]},
         r"^/bellwire/v1/subscriptions/": {"path.subscriptionId": spare["subscription"], "body.event": spare["event"]},
         r"^/bellwire/v1/replays": {"path.replayId": spare["replay"]},
         r"^/webinar/": {"body.eventFilters[*]": WEBINAR_FILTERS, "path.subscriptionId": spare["webinar subscription"]},
