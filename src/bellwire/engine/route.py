@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -54,8 +54,24 @@ class Announcements:
         return Facts(match.family.rows(body), match.family.ordering_key(match.values, body))
 
 
+class SocketFanOut(Protocol):
+    """What takes the matches of WebSocket subscriptions, which the watermark does not wait for."""
+
+    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match]]) -> None:
+        """(topic, match) of each notification, in log order."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while too much waits to be written."""
+        ...
+
+
 class Router:
-    """One partition's reader. Runs until cancelled."""
+    """One partition's reader. Runs until cancelled.
+
+    Args:
+        sockets: takes what matched WebSocket subscriptions; None where there are none.
+    """
 
     def __init__(
         self,
@@ -66,6 +82,7 @@ class Router:
         subscribers: Subscribers,
         deliveries: Deliveries,
         unrouted: Unrouted,
+        sockets: SocketFanOut | None = None,
         clock: Clock,
         on_routed: Callable[[Event, int], None],
         read_bytes: int = 4 << 20,
@@ -76,6 +93,7 @@ class Router:
         self._announcements = announcements
         self._subscribers = subscribers
         self._deliveries = deliveries
+        self._sockets = sockets
         self._unrouted = unrouted
         self._clock = clock
         self._on_routed = on_routed
@@ -92,6 +110,8 @@ class Router:
                 after = self._deliveries.settling.routed
                 self._deliveries.wake()
                 await self._deliveries.room()
+                if self._sockets is not None:
+                    await self._sockets.room()
                 await asyncio.sleep(0)
 
     def route(self, logged: LoggedEvent) -> None:
@@ -100,12 +120,12 @@ class Router:
         facts = self._announcements.facts(event)
         rows = rows_with_stated(facts.rows, event.stated) if event.stated else facts.rows
         deliveries = self._deliveries
-        found: list[tuple[str, Match]] = [
-            (topic, match)
-            for topic, key in self._announcements.topics(event)
-            for match in self._subscribers.matches(key, rows, position, event.audience)
-            if not deliveries.was_settled(match.subscriber.id, position, topic)
-        ]
+        found: list[tuple[str, Match]] = []
+        for_sockets: list[tuple[str, Match]] = []
+        for topic, key in self._announcements.topics(event):
+            for match in self._subscribers.matches(key, rows, position, event.audience):
+                if not deliveries.was_settled(match.subscriber.id, position, topic):
+                    (found if match.subscriber.socket is None else for_sockets).append((topic, match))
         now = self._clock.monotonic()
         deliveries.settling.route(position, len(found), now)
         for topic, match in found:
@@ -120,5 +140,7 @@ class Router:
                 now,
             )
             deliveries.offer(match.subscriber.id, notification)
+        if for_sockets and self._sockets is not None:
+            self._sockets.offer(position, event, for_sockets)
         self._unrouted.routed(event.account)
-        self._on_routed(event, len(found))
+        self._on_routed(event, len(found) + len(for_sockets))

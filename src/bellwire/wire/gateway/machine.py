@@ -456,6 +456,13 @@ class Gateway:
                 yield Abort(connection)
                 yield from self.dropped(connection)
 
+    def read_from_here(self, session: Session, connection: Connection | None) -> None:
+        """What waits for a session that is being read for is in the log as well, up to this moment; from now on it
+        comes after what the log has."""
+        if session.connection is connection and session.is_reading:
+            session.waiting.clear()
+            session.waiting_bytes = 0
+
     def found(self, session: Session, missed: Iterable[Notification]) -> Iterator[Effect]:
         """What a session missed was read from the event log; it goes before what came since."""
         if not session.is_reading:
