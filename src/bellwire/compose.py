@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bellwire import __version__
+from bellwire.api import a2p_batches as a2p_batches_api
 from bellwire.api import publish as publish_api
 from bellwire.api.admin import admin_routes
 from bellwire.api.app import build_app
@@ -48,6 +49,7 @@ from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_gateway import GatewayParts
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
+from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
@@ -82,7 +84,6 @@ from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
-from bellwire.model.directory import Status
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch, Listener
@@ -207,6 +208,7 @@ class _Engine:
         self.seeding: Seeding
         self.replays: Replays
         self.gateway: GatewayParts
+        self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -227,6 +229,7 @@ class _Engine:
         await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
+        await self.sms.start()
         self.housekeeping.start()
         _calm_the_collector()
         self.is_ready = True
@@ -249,6 +252,7 @@ class _Engine:
             await self.housekeeping.stop()
             await self.watch.stop()
             await self.alerts.stop()
+            await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.gateway.stop()
@@ -560,6 +564,16 @@ async def _compose(  # noqa: PLR0917 - called once
         clock=clock,
         proxies=proxies,
     )
+    sms = engine.sms = compose_sms(
+        settings=settings,
+        stores=stores,
+        publisher=publisher,
+        authenticator=authenticator,
+        clock=clock,
+        metrics=metrics,
+        on_fatal=engine.fail,
+    )
+    engine.housekeeping.add(*sms.chores)
     subscriptions = Subscriptions(
         live=live,
         store=subscription_store,
@@ -639,6 +653,7 @@ async def _compose(  # noqa: PLR0917 - called once
             deliveries=deliveries,
             admin=authenticator.admin,
         ),
+        *sms.routers,
         unsupported_routes(),
     ]
     before: list[BaseRoute] = []
@@ -657,9 +672,7 @@ async def _compose(  # noqa: PLR0917 - called once
                 submissions=Submissions(
                     clock=clock,
                     max_event_bytes=settings.max_event_bytes,
-                    is_disabled=lambda account: (
-                        (known := directory.account(account)) is not None and known.status is Status.DISABLED
-                    ),
+                    status_of=lambda account: None if (known := directory.account(account)) is None else known.status,
                 ),
                 publisher=publisher,
                 limits=PublishLimits(event_bytes=settings.max_event_bytes, stream_bytes=settings.max_publish_bytes),
@@ -674,7 +687,10 @@ async def _compose(  # noqa: PLR0917 - called once
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
             body_limit_bytes=settings.max_request_bytes,
-            body_limits={publish_api.PATH: None},
+            body_limits={
+                publish_api.PATH: None,
+                a2p_batches_api.BODY_PATH: a2p_batches_api.MAX_BODY_BYTES,
+            },
         ),
         version=__version__,
     )

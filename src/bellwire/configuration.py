@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bellwire.errors import Misconfigured, Problem
 from bellwire.host_name import is_address, is_local_name
-from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, Unacceptable, declarations
+from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, SmsCarrier, Unacceptable, declarations
 
 CONFIG_FILE_VARIABLE = "BELLWIRE_CONFIG"
 MAX_CONFIG_BYTES = 1 << 20
@@ -142,10 +142,25 @@ def _unusable(settings: Settings) -> list[Problem]:
         problems.append(Problem("data_dir", trouble))
     if settings.webhook_ca_file is not None and (trouble := _trouble_with_certificates(settings.webhook_ca_file)):
         problems.append(Problem("webhook_ca_file", trouble))
+    problems += _trouble_with_smpp(settings)
     if settings.max_event_bytes > settings.max_publish_bytes:
         problems.append(Problem("max_event_bytes", "must not be larger than max_publish_bytes"))
     if settings.webhook_connections_per_host > settings.webhook_connections:
         problems.append(Problem("webhook_connections_per_host", "must not be more than webhook_connections"))
+    return problems
+
+
+def _trouble_with_smpp(settings: Settings) -> list[Problem]:
+    problems = []
+    if settings.sms_carrier is SmsCarrier.SMPP and settings.smpp_host is None:
+        problems.append(Problem("smpp_host", "is needed where sms_carrier is smpp"))
+    if settings.smpp_host is not None and settings.smpp_system_id is None:
+        problems.append(Problem("smpp_system_id", "is needed where smpp_host is given"))
+    if settings.smpp_ca_file is not None:
+        if not settings.smpp_tls:
+            problems.append(Problem("smpp_ca_file", "is of no use without smpp_tls"))
+        if (trouble := _trouble_with_certificates(settings.smpp_ca_file)) is not None:
+            problems.append(Problem("smpp_ca_file", trouble))
     return problems
 
 

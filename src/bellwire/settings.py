@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -52,6 +53,28 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class SmsCarrier(StrEnum):
+    """What High Volume SMS goes out by."""
+
+    SIMULATOR = "simulator"
+    SMPP = "smpp"
+
+
+class SmppLongTexts(StrEnum):
+    """How a text of several segments goes out by SMPP."""
+
+    UDH = "udh"
+    MESSAGE_PAYLOAD = "message-payload"
+
+
+class SmppReceiptIds(StrEnum):
+    """How receipts spell the ids that an SMPP peer gave."""
+
+    SAME = "same"
+    DECIMAL_OF_HEX = "decimal-of-hex"
+    HEX_OF_DECIMAL = "hex-of-decimal"
+
+
 class Unacceptable(Exception):
     """A value that a setting does not take; each argument is a text that says what it takes."""
 
@@ -88,6 +111,23 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 2048:
         raise Unacceptable("must be a text of 1 to 2048 characters")
     return value
+
+
+def _sms_text(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
+        raise Unacceptable("must be a text of 1 to 1000 characters")
+    return value
+
+
+def _ascii_text(longest: int) -> Callable[[object], str]:
+    """A string of SMPP, which ends with a NUL."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isascii() or "\0" in value:
+            raise Unacceptable(f"must be a text of 1 to {longest} ASCII characters")
+        return value
+
+    return read
 
 
 def _yes_or_no(value: object) -> bool:
@@ -128,7 +168,18 @@ def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
     return read
 
 
-def _one_of(choices: type[LogLevel] | type[LogFormat]) -> Callable[[object], Any]:
+def _price(value: object) -> Decimal:
+    """An amount of money with at most six decimals: sums are counted in millionths."""
+    try:
+        price = Decimal("NaN" if isinstance(value, bool) else str(value))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite() or not 0 <= price <= 1000 or price != round(price, 6):
+        raise Unacceptable("must be an amount from 0 to 1000 with at most six decimals, such as 0.007")
+    return price
+
+
+def _one_of(choices: type[StrEnum]) -> Callable[[object], Any]:
     def read(value: object) -> Any:
         try:
             return choices(_text(value).lower())
@@ -499,6 +550,179 @@ class Settings:
         unit="seconds",
         takes="1 to 600",
         help="How long requests that are under way may take when the server stops.",
+    )
+
+    sms_carrier: SmsCarrier = _setting(
+        _one_of(SmsCarrier),
+        SmsCarrier.SIMULATOR,
+        takes=", ".join(SmsCarrier),
+        help="What High Volume SMS goes out by. The simulator sends nothing to anybody.",
+    )
+    sms_segment_price: Decimal = _setting(
+        _price,
+        Decimal("0.007"),
+        takes="0 to 1000",
+        help="What a segment costs, sent or received; the `cost` of messages and batches comes of it.",
+    )
+    sms_local_per_second: int = _setting(
+        _count(0, 10_000),
+        1,
+        dev_default=0,
+        unit="messages a second",
+        takes="0 to 10000",
+        help="How fast one local (10DLC) number may send; 0 is unlimited.",
+    )
+    sms_toll_free_per_second: int = _setting(
+        _count(0, 10_000),
+        8,
+        dev_default=0,
+        unit="messages a second",
+        takes="0 to 10000",
+        help="How fast one toll-free number may send; 0 is unlimited.",
+    )
+    sms_max_batch_messages: int | None = _setting(
+        _optional(_count(1, 10_000_000)),
+        None,
+        unit="messages",
+        takes="1 to 10000000",
+        help="Entries that one batch may have; with more it is refused with CMN-106. By default only the body's 50 MB "
+        "limit it.",
+    )
+    sms_opt_out_reply: str | None = _setting(
+        _optional(_sms_text),
+        None,
+        takes="a text of 1 to 1000 characters",
+        help="What a recipient is answered who opts out with a keyword. By default nothing: that is left to the "
+        "application.",
+    )
+    sms_opt_in_reply: str | None = _setting(
+        _optional(_sms_text),
+        None,
+        takes="a text of 1 to 1000 characters",
+        help="What a recipient is answered who opts in again with a keyword.",
+    )
+    sms_receipt_hours: int = _setting(
+        _count(1, 24 * 30),
+        72,
+        unit="hours",
+        takes="1 to 720",
+        help="A message that a carrier took and has not reported on for so long has failed with SMS-CAR-104.",
+    )
+    sms_simulator_seed: int = _setting(
+        _count(0, 1 << 31),
+        1,
+        takes="0 to 2147483648",
+        help="With the same seed the simulator's delays are the same.",
+    )
+    sms_simulator_delay_ms: int = _setting(
+        _count(0, 3_600_000),
+        300,
+        unit="milliseconds",
+        takes="0 to 3600000",
+        help="The mean time from a message to the simulator's delivery receipt.",
+    )
+
+    smpp_host: str | None = _setting(
+        _optional(_host),
+        None,
+        takes="an IP address or name",
+        help="The SMPP 3.4 server that texts go out by and come in from, when `sms_carrier` is `smpp`. See smpp.md.",
+    )
+    smpp_port: int = _setting(_count(1, 65535), 2775, takes="1 to 65535", help="Its TCP port.")
+    smpp_system_id: str | None = _setting(
+        _optional(_ascii_text(15)), None, takes="1 to 15 ASCII characters", help="The name to bind with."
+    )
+    smpp_password: str | None = _setting(
+        _optional(_ascii_text(8)),
+        None,
+        is_secret=True,
+        takes="1 to 8 ASCII characters",
+        help="The password to bind with; the protocol has no room for a longer one.",
+    )
+    smpp_system_type: str | None = _setting(
+        _optional(_ascii_text(12)), None, takes="1 to 12 ASCII characters", help="The `system_type` to bind with."
+    )
+    smpp_tls: bool = _setting(
+        _yes_or_no,
+        False,
+        takes="true or false",
+        help="Connect with TLS 1.2 or later. Without it, password and texts are readable on the way.",
+    )
+    smpp_ca_file: Path | None = _setting(
+        _optional(_path),
+        None,
+        takes="a path",
+        help="Certificates (PEM) to trust beside the system's, for an SMPP server with a private authority.",
+    )
+    smpp_connect_seconds: int = _setting(
+        _count(1, 300),
+        10,
+        unit="seconds",
+        takes="1 to 300",
+        help="How long connecting may take, TLS included; and, once more, the answer to the bind.",
+    )
+    smpp_window: int = _setting(
+        _count(1, 1000),
+        10,
+        unit="PDUs",
+        takes="1 to 1000",
+        help="`submit_sm` that may be without an answer at the same time.",
+    )
+    smpp_submits_per_second: int = _setting(
+        _count(0, 100_000),
+        0,
+        unit="PDUs a second",
+        takes="0 to 100000",
+        help="`submit_sm` a second that were agreed; 0 is unlimited.",
+    )
+    smpp_enquire_link_seconds: int = _setting(
+        _count(1, 3600),
+        30,
+        unit="seconds",
+        takes="1 to 3600",
+        help="Of silence, after which the server is asked whether it is there.",
+    )
+    smpp_response_seconds: int = _setting(
+        _count(1, 600),
+        30,
+        unit="seconds",
+        takes="1 to 600",
+        help="How long the server may take for an answer. A text without one may have been sent or not.",
+    )
+    smpp_inactivity_seconds: int = _setting(
+        _count(0, 86400),
+        0,
+        unit="seconds",
+        takes="0 to 86400",
+        help="Without a text or a receipt either way, after which the bind is made anew; 0 is never.",
+    )
+    smpp_long_texts: SmppLongTexts = _setting(
+        _one_of(SmppLongTexts),
+        SmppLongTexts.UDH,
+        takes=", ".join(SmppLongTexts),
+        help="How a text of several segments goes out: as one `submit_sm` for each, with a user data header, or as one "
+        "with a `message_payload`, which the server splits.",
+    )
+    smpp_receipt_ids: SmppReceiptIds = _setting(
+        _one_of(SmppReceiptIds),
+        SmppReceiptIds.SAME,
+        takes=", ".join(SmppReceiptIds),
+        help="How receipts spell the ids of `submit_sm_resp`.",
+    )
+    smpp_source_ton: int = _setting(
+        _count(0, 6), 1, takes="0 to 6", help="Type of number of our numbers; 2 (national) leaves the country code out."
+    )
+    smpp_source_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of our numbers.")
+    smpp_destination_ton: int = _setting(
+        _count(0, 6), 1, takes="0 to 6", help="Type of number of recipients; 2 (national) leaves the country code out."
+    )
+    smpp_destination_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of recipients.")
+    smpp_long_text_wait_seconds: int = _setting(
+        _count(1, 86400),
+        300,
+        unit="seconds",
+        takes="1 to 86400",
+        help="How long the parts of an inbound text wait for the rest; then what has come is handed on.",
     )
 
     log_level: LogLevel = _setting(

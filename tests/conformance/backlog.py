@@ -38,7 +38,14 @@ def an_attempt(
     )
 
 
-def a_row(position: int, *, subscription: SubscriptionId = ONE, topic: str = "/t", size_bytes: int = 10) -> BacklogRow:
+def a_row(
+    position: int,
+    *,
+    subscription: SubscriptionId = ONE,
+    topic: str = "/t",
+    size_bytes: int = 10,
+    further: bool | None = False,
+) -> BacklogRow:
     return BacklogRow(
         subscription=subscription,
         position=Position(position),
@@ -47,6 +54,7 @@ def a_row(position: int, *, subscription: SubscriptionId = ONE, topic: str = "/t
         filter_version=2,
         filter_index=1,
         size_bytes=size_bytes,
+        further=further,
     )
 
 
@@ -160,6 +168,13 @@ class BacklogContract:
         await engine.restart()
         found = await engine.backlog.pending(ONE, FIRST, 10)
         assert found == [rows[2], rows[0], rows[3], rows[1]]
+
+    async def test_rows_say_whether_their_subscription_got_the_event_before(self, engine: EngineUnderTest) -> None:
+        lease = await engine.backlog.claim(PARTITION)
+        rows = [a_row(1, further=False), a_row(1, topic="/u", further=True), a_row(2, further=None)]
+        await engine.backlog.commit(lease, Position(0), [], rows, [])
+        await engine.restart()
+        assert await engine.backlog.pending(ONE, FIRST, 10) == rows
 
     async def test_pending_pages_after_a_cursor(self, engine: EngineUnderTest) -> None:
         lease = await engine.backlog.claim(PARTITION)

@@ -36,6 +36,8 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 OPERATIONS = [(method, path) for path, found in SUBSET["paths"].items() for method in found if method in METHODS]
 
 ACCOUNT = "/restapi/v1.0/account/{accountId}"
+A2P = f"{ACCOUNT}/a2p-sms"
+CONSENTS = "/restapi/v2/accounts/{accountId}/sms/consents"
 GENERAL = "/restapi/v1.0/subscription"
 WEBINAR = "/webinar/notifications/v1/subscriptions"
 SERVED = {
@@ -47,6 +49,14 @@ SERVED = {
     ("get", f"{ACCOUNT}/extension"),
     ("get", f"{ACCOUNT}/extension/{{extensionId}}"),
     ("get", f"{ACCOUNT}/extension/{{extensionId}}/phone-number"),
+    ("post", f"{A2P}/batches"),
+    *(("get", f"{A2P}/{what}") for what in ("batches", "batches/{batchId}", "messages", "messages/{messageId}")),
+    ("get", f"{A2P}/statuses"),
+    ("get", f"{A2P}/opt-outs"),
+    ("post", f"{A2P}/opt-outs/bulk-assign"),
+    *((method, CONSENTS) for method in ("get", "patch")),
+    *(("get", f"{CONSENTS}/{what}") for what in ("export", "history")),
+    ("post", f"{CONSENTS}/search"),
     *((method, path) for path in (GENERAL, WEBINAR) for method in ("get", "post")),
     *((method, f"{path}/{{subscriptionId}}") for path in (GENERAL, WEBINAR) for method in ("get", "put", "delete")),
     *(("post", f"{path}/{{subscriptionId}}/renew") for path in (GENERAL, WEBINAR)),

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cryptography.fernet import Fernet
 
-from bellwire.model.directory import Account, Device, Extension, PhoneNumber
+from bellwire.model.directory import Account, Device, Extension, PhoneNumber, Status
 from bellwire.model.identity import (
     ApiKey,
     Application,
@@ -20,6 +20,11 @@ from bellwire.model.identity import (
     UserLogin,
 )
 from bellwire.model.ids import AccountId, ClientId, ExtensionId, SessionId
+
+
+def every_account(_account: AccountId) -> Status:
+    """For what asks only whether an account takes part: all do."""
+    return Status.ENABLED
 
 
 class MemoryIdentity:
@@ -55,6 +60,9 @@ class MemoryIdentity:
 
     def numbers(self, account: AccountId) -> Sequence[PhoneNumber]:
         return [n for n in self._numbers.values() if n.account_id == account]
+
+    def number(self, phone_number: str) -> PhoneNumber | None:
+        return next((n for n in self._numbers.values() if n.phone_number == phone_number), None)
 
     def devices(self, account: AccountId) -> Sequence[Device]:
         return [d for d in self._devices.values() if d.account_id == account]

@@ -225,7 +225,7 @@ class RawSocket:
             self.pings += 1
             kinds.append("ping")
         elif event.opcode is Opcode.TEXT:
-            frame: list[Any] = json.loads(event.data)
+            frame: list[Any] = json.loads(bytes(event.data))
             self._frames.append(frame)
             kinds.append(frame[0]["type"])
             if "wsc" in frame[0]:

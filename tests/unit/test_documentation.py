@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bellwire.api.a2p_batches import MAX_BODY_BYTES
 from bellwire.api.publish import IDEMPOTENCY_KEY, PublishLimits
 from bellwire.api.rate_limits import PENALTY_SECONDS, RateGroup
 from bellwire.delivery.lane import LaneLimits
@@ -23,6 +24,7 @@ from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
 from bellwire.filters.topic import MAX_EVENT_LENGTH
 from bellwire.settings import Settings, declarations
+from bellwire.sms.batch_request import MAX_TEXT_LENGTH
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS, MAX_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
@@ -89,6 +91,8 @@ LIMITS = {
     "penalty after a request over the limit": f"{PENALTY_SECONDS} s",
     "body of a request other than publishing": f"{DEFAULTS.max_request_bytes} bytes",
     "connections from clients": f"{DEFAULTS.max_connections}",
+    "body of a High Volume SMS batch": f"{MAX_BODY_BYTES} bytes",
+    "characters of a High Volume SMS text": f"{MAX_TEXT_LENGTH}",
     "life of an access token, at most": f"{DEFAULT_ACCESS_TTL_SECONDS} s",
     "life of a refresh token, at most": f"{DEFAULT_REFRESH_TTL_SECONDS} s",
     "life of an authorization code": f"{CODE_LIFETIME.total_seconds():g} s",

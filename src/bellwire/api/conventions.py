@@ -51,8 +51,9 @@ class Conventions:
     cors_origins: Sequence[str] | Literal["*"] = ()
     """Origins of browsers that may call; `*` is any, and is answered with the origin itself."""
     body_limit_bytes: int = DEFAULT_BODY_LIMIT_BYTES
-    body_limits: Mapping[str, int | None] = field(default_factory=dict)
-    """Other limits by path prefix; the first that fits counts. None: the route limits what it reads itself."""
+    body_limits: Mapping[str | re.Pattern[str], int | None] = field(default_factory=dict)
+    """Other limits by path prefix, or by a pattern of the whole path; the first that fits counts. None: the route
+    limits what it reads itself."""
 
 
 @dataclass(slots=True)
@@ -142,8 +143,8 @@ class ConventionsMiddleware:
         return None
 
     def _limit_of(self, path: str) -> int | None:
-        for prefix, limit in self._body_limits:
-            if path.startswith(prefix):
+        for which, limit in self._body_limits:
+            if path.startswith(which) if isinstance(which, str) else which.fullmatch(path):
                 return limit
         return self._body_limit
 

@@ -18,13 +18,16 @@ class Notification:
     """One event for one subscription, in memory.
 
     `event` is None where it could not be found any more. `has_row`: it is in the backlog, or will be with the commit
-    that is being gathered. `routed_at`: running time, seconds.
+    that is being gathered. `routed_at`: running time, seconds. `further`: the subscription gets the event on an earlier
+    topic, too, so this one has a uuid derived from the event's. That is decided once, when it is routed: what an event
+    is announced on may change between two attempts. None: routed by a release that did not write it down.
     """
 
     __slots__ = (
         "event",
         "filter_index",
         "filter_version",
+        "further",
         "has_row",
         "key",
         "position",
@@ -44,6 +47,7 @@ class Notification:
         size_bytes: int,
         routed_at: float,
         has_row: bool = False,
+        further: bool | None = False,
     ) -> None:
         self.position = position
         self.topic = topic
@@ -54,6 +58,7 @@ class Notification:
         self.size_bytes = size_bytes
         self.routed_at = routed_at
         self.has_row = has_row
+        self.further = further
 
     @classmethod
     def of_row(cls, row: BacklogRow, event: Event | None, now: float) -> Notification:
@@ -68,6 +73,7 @@ class Notification:
             row.size_bytes,
             now,
             has_row=True,
+            further=row.further,
         )
 
     @property
@@ -83,6 +89,7 @@ class Notification:
             filter_version=self.filter_version,
             filter_index=self.filter_index,
             size_bytes=self.size_bytes,
+            further=self.further,
         )
 
 

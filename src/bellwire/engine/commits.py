@@ -64,7 +64,7 @@ class Commits:
             await asyncio.sleep(self._limits.commit_every)
             self._dirty.clear()
             if not await self.now():
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(self._limits.commit_again_after)
 
     async def now(self) -> bool:
         """Commit what gathered, if anything did; whether all that had gathered is durable now."""

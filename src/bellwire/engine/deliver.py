@@ -321,8 +321,9 @@ class Deliveries:
 
     async def room(self) -> None:
         """Wait while more is gathered than a batch should hold, or while lanes that keep up are half full."""
-        if len(self._commits.ledger) > self._limits.gathered:
-            await self.commit()
+        # Invariant: bounded memory. While the disk takes no commit, nothing more is routed.
+        while len(self._ledger) > self._limits.gathered and not await self.commit():  # noqa: ASYNC110 - the disk says nothing
+            await asyncio.sleep(self._limits.commit_again_after)
         await self._patience.wait()
 
     def is_owed(self, subscription: SubscriptionId) -> bool:

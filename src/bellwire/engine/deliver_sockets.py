@@ -45,7 +45,7 @@ _MEANING = {
 
 Record = Callable[[Attempt], None]
 Observe = Callable[[object, Attempt, Event | None], None]
-Offered = tuple[Position, Event, Sequence[tuple[str, Match]]]
+Offered = tuple[Position, Event, Sequence[tuple[str, Match, bool]]]
 
 
 class SocketDestination:
@@ -58,9 +58,16 @@ class SocketDestination:
         self.envelopes = envelopes
         self.text = NotificationText(subscriber, envelopes, announcements)
 
-    def notification(self, position: Position, topic: str, event: Event, place: tuple[int, int]) -> SocketNotification:
+    def notification(
+        self,
+        position: Position,
+        topic: str,
+        event: Event,
+        place: tuple[int, int],
+        further: bool,
+    ) -> SocketNotification:
         """Raises: Unreadable: the event filter that it was matched by is not known any more."""
-        uuid = self.text.uuid(place[0], topic, event)
+        uuid = self.text.uuid(place[0], topic, event, further=further)
         return SocketNotification(self, position, topic, event, uuid, self.text.parts(place))
 
 
@@ -114,7 +121,7 @@ class SocketDeliveries:
         """Notifications that are matched, and not handed to the gateway yet."""
         return self._waiting
 
-    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match]]) -> None:
+    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match, bool]]) -> None:
         self._queue.append((position, event, matches))
         self._waiting += len(matches)
         self._offered.set()
@@ -151,14 +158,16 @@ class SocketDeliveries:
                     self._waiting -= len(part)
                 self._relieved.set()
 
-    def _write(self, position: Position, event: Event, matches: Sequence[tuple[str, Match]]) -> None:
+    def _write(self, position: Position, event: Event, matches: Sequence[tuple[str, Match, bool]]) -> None:
         notify = self._gateway.notify
-        for topic, match in matches:
+        for topic, match, further in matches:
             destination: SocketDestination | None = match.subscriber.socket
             if destination is None:
                 continue
             try:
-                notification = destination.notification(position, topic, event, (match.version, match.filter_index))
+                notification = destination.notification(
+                    position, topic, event, (match.version, match.filter_index), further
+                )
             except Unreadable:  # it was changed since it matched, more than once
                 continue
             notify(destination.id, notification)

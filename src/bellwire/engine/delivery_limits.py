@@ -15,6 +15,8 @@ class DeliveryLimits:
     in_flight_per_origin: int = 64
     lane: LaneLimits = field(default_factory=LaneLimits)
     commit_every: float = 0.05
+    commit_again_after: float = 1.0
+    """A commit that the disk refused is tried again after this long."""
     settle_within: float = 2.0
     """No notification holds the watermark back for longer: then its subscription spills."""
     sweep_every: float = 0.25

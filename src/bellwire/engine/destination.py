@@ -74,7 +74,7 @@ class WebhookDestination:
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         """The notification's uuid, the request's head and its body; see `engine.line.Destination`."""
         version = notification.filter_version
-        uuid = self._text.uuid(version, notification.topic, event)
+        uuid = self._text.uuid(version, notification.topic, event, further=notification.further)
         body = self._text.body((version, notification.filter_index), notification.position, event, uuid)
         head = self._head
         if self._signing_key is not None:

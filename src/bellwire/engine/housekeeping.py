@@ -26,10 +26,16 @@ class Housekeeping:
     """Runs chores until stopped."""
 
     def __init__(self, chores: tuple[Chore, ...], *, on_fatal: Callable[[BaseException], None]) -> None:
-        self._chores = chores
+        self._chores: tuple[Chore, ...] = ()
         self._on_fatal = on_fatal
         self._tasks: list[asyncio.Task[None]] = []
-        self._hurry = {chore: asyncio.Event() for chore in chores}
+        self._hurry: dict[Chore, asyncio.Event] = {}
+        self.add(*chores)
+
+    def add(self, *chores: Chore) -> None:
+        """Have these done, too; before the start."""
+        self._chores += chores
+        self._hurry |= {chore: asyncio.Event() for chore in chores}
 
     def start(self) -> None:
         for chore in self._chores:

@@ -27,11 +27,15 @@ class NotificationText:
         self._made: dict[tuple[int, int], FilterEnvelope] = {}
         self._filters: dict[int, tuple[EventFilter | None, ...]] = {}
 
-    def uuid(self, version: int, topic: str, event: Event) -> str:
-        """The event's, or where the subscription gets it on an earlier topic as well, one derived from it."""
-        if topic != event.topic and self._came_on_an_earlier_topic(version, topic, event):
-            return derived_uuid(event.uuid, topic)
-        return event.uuid
+    def uuid(self, version: int, topic: str, event: Event, *, further: bool | None) -> str:
+        """The event's, or where the subscription gets it on an earlier topic as well, one derived from it.
+
+        Args:
+            further: whether it does; None where that is not known any more.
+        """
+        if further is None:
+            further = self._came_on_an_earlier_topic(version, topic, event)
+        return derived_uuid(event.uuid, topic) if further else event.uuid
 
     def body(self, place: tuple[int, int], position: Position, event: Event, uuid: str) -> bytes:
         """The notification as JSON.
@@ -73,7 +77,8 @@ class NotificationText:
         )
 
     def _came_on_an_earlier_topic(self, version: int, topic: str, event: Event) -> bool:
-        """Whether this subscription gets the event on a topic before this one, under its own uuid."""
+        """Whether this subscription gets the event on a topic before this one, by what is known now: rows of the
+        backlog that the first format wrote don't say."""
         filters = self._filters_of(version)
         if len(filters) == 1:
             return False

@@ -24,6 +24,7 @@ from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import ResolvedTopic, parse_topic
 from bellwire.filters.topic import MAX_EVENT_LENGTH
+from bellwire.model.directory import Status
 from bellwire.model.event import Event, Facts
 from bellwire.model.identity import ApiKey
 from bellwire.model.ids import AccountId, ExtensionId, Partition
@@ -111,12 +112,12 @@ class Submissions:
         *,
         clock: Clock,
         max_event_bytes: int,
-        is_disabled: Callable[[AccountId], bool] = lambda _account: False,
+        status_of: Callable[[AccountId], Status | None],
     ) -> None:
-        """`is_disabled`: whether an account is known and takes no part now."""
+        """`status_of`: an account's; None for one that there is not."""
         self._clock = clock
         self._max_event_bytes = max_event_bytes
-        self._is_disabled = is_disabled
+        self._status_of = status_of
         self._topic = lru_cache(maxsize=65_536)(_resolve)
 
     def read(
@@ -161,7 +162,10 @@ class Submissions:
             return _bad("accountId", f"is {stated_account}, but the event's path says {account}")
         if key.account_id is not None and key.account_id != account:
             return Rejection("CMN-401", f"event: the publisher key is for account {key.account_id}, not {account}")
-        if self._is_disabled(account):
+        status = self._status_of(account)
+        if status is None:
+            return Rejection("CMN-102", f"account {account} is not found: make it first, with bellwire admin accounts")
+        if status is Status.DISABLED:
             return Rejection("CMN-109", f"account {account} is disabled: nobody would be told")
         family = topic.family
         if (problem := _judge_body(family, raw)) is not None:

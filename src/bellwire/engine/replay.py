@@ -272,6 +272,7 @@ class Replays:
             for topic, key in self._announcements.topics(event)
             if (index := filters.best(key, rows)) is not None
         }
+        first = next(iter(chosen), None)
         return [
             Notification(
                 logged.position,
@@ -282,6 +283,7 @@ class Replays:
                 event,
                 len(event.body),
                 now,
+                further=topic != first,
             )
             for topic in sorted(chosen)
         ]

@@ -70,7 +70,7 @@ class Retention:
         self._limits = limits
         self._last: tuple[int, float] | None = None
         self._suspended_until = 0.0
-        self.dropped: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter(events=0, notifications=0, attempt_hours=0)
         """Since the start: `events`, `notifications` (undelivered), `attempt_hours`."""
         self.sweeps = 0
         """How often it did what was due."""

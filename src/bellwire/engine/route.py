@@ -16,7 +16,7 @@ from bellwire.engine.subscribers import Match, Subscribers
 from bellwire.families import REGISTRY, TemplateMatch
 from bellwire.filters import rows_with_stated
 from bellwire.model.event import Event, Facts, LoggedEvent
-from bellwire.model.ids import Partition, Position
+from bellwire.model.ids import Partition, Position, SubscriptionId
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.identity import Directory
@@ -57,8 +57,9 @@ class Announcements:
 class SocketFanOut(Protocol):
     """What takes the matches of WebSocket subscriptions, which the watermark does not wait for."""
 
-    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match]]) -> None:
-        """(topic, match) of each notification, in log order."""
+    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match, bool]]) -> None:
+        """(topic, match, whether the subscription gets the event on an earlier topic too) of each notification, in log
+        order."""
         ...
 
     async def room(self) -> None:
@@ -99,12 +100,14 @@ class Router:
         self._on_routed = on_routed
         self._read_bytes = read_bytes
         self._turn = turn
+        self._now = clock.now()
 
     async def run(self, after: Position) -> None:
         """Route everything after a position, for ever."""
         while True:
             events = await self._log.read(self._partition, after, self._read_bytes)
             for start in range(0, len(events), self._turn):
+                self._now = self._clock.now()
                 for logged in events[start : start + self._turn]:
                     self.route(logged)
                 after = self._deliveries.settling.routed
@@ -115,20 +118,32 @@ class Router:
                 await asyncio.sleep(0)
 
     def route(self, logged: LoggedEvent) -> None:
-        """Match one event and offer what matched. One step of the event loop: nothing interleaves."""
+        """Match one event and offer what matched. One step of the event loop: nothing interleaves.
+
+        A subscription whose time is up gets nothing more, although it ends only with the next round of housekeeping.
+        """
         position, event = logged.position, logged.event
         facts = self._announcements.facts(event)
         rows = rows_with_stated(facts.rows, event.stated) if event.stated else facts.rows
         deliveries = self._deliveries
-        found: list[tuple[str, Match]] = []
-        for_sockets: list[tuple[str, Match]] = []
-        for topic, key in self._announcements.topics(event):
+        topics = self._announcements.topics(event)
+        reached: set[SubscriptionId] = set()
+        found: list[tuple[str, Match, bool]] = []
+        for_sockets: list[tuple[str, Match, bool]] = []
+        for topic, key in topics:
             for match in self._subscribers.matches(key, rows, position, event.audience):
-                if not deliveries.was_settled(match.subscriber.id, position, topic):
-                    (found if match.subscriber.socket is None else for_sockets).append((topic, match))
+                subscriber = match.subscriber
+                subscription = subscriber.id
+                if subscriber.socket is None and subscriber.subscription.expires_at <= self._now:
+                    continue
+                if not deliveries.was_settled(subscription, position, topic):
+                    chosen = found if subscriber.socket is None else for_sockets
+                    chosen.append((topic, match, subscription in reached))
+                if len(topics) > 1:
+                    reached.add(subscription)
         now = self._clock.monotonic()
         deliveries.settling.route(position, len(found), now)
-        for topic, match in found:
+        for topic, match, further in found:
             notification = Notification(
                 position,
                 topic,
@@ -138,6 +153,7 @@ class Router:
                 event,
                 len(event.body),
                 now,
+                further=further,
             )
             deliveries.offer(match.subscriber.id, notification)
         if for_sockets and self._sockets is not None:

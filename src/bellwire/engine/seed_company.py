@@ -145,7 +145,7 @@ NUMBERS = (
         phone_number=TOLL_FREE_NUMBER,
         usage_type="CompanyNumber",
         payment_type="TollFree",
-        features=("CallerId", "SmsSender"),
+        features=("CallerId", "A2PSmsSender"),
         label="Toll-free",
     ),
 )

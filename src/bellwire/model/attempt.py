@@ -102,7 +102,8 @@ class BacklogRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A notification that waits on disk. Its identity is (subscription, position, topic).
 
     `key`: ordering key. `filter_version` and `filter_index` name the event filter that it is rendered for.
-    `size_bytes`: of the event's body, for accounting.
+    `size_bytes`: of the event's body, for accounting. `further`: the subscription gets the event on an earlier topic,
+    too; None where that was not written down.
     """
 
     subscription: SubscriptionId
@@ -112,3 +113,4 @@ class BacklogRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     filter_version: int
     filter_index: int
     size_bytes: int
+    further: bool | None = False

@@ -11,6 +11,12 @@ from bellwire.model.sms import DeliveryReceipt, InboundText, OutgoingText, Submi
 class Carrier(Protocol):
     """One way out, simulated or real. Opened once with the one who is told what comes back."""
 
+    @property
+    def resubmits_safely(self) -> bool:
+        """Whether a text that was submitted before, perhaps by a process that crashed, goes out once all the same when
+        it is submitted again under the same message id. Where not, a text whose outcome is unknown is given up."""
+        ...
+
     async def start(self, reports: CarrierReports) -> None:
         """Begin to connect and to hand in what comes; doesn't wait for a link."""
         ...

@@ -46,6 +46,10 @@ class BatchIntake(Protocol):
         """Store some of its messages, in order; a few thousand at most, so that other changes have their turn."""
         ...
 
+    async def name_sender(self, key: BatchKey, sender: str) -> None:
+        """For a request that names its sender after its messages: write it into those stored, in small steps."""
+        ...
+
     async def accept(self, key: BatchKey, batch: Batch, *, text: str | None, segments: int | None) -> None:
         """Make the batch and its messages visible, with the event that says so; durable when it returns.
 

@@ -3,7 +3,7 @@
 Read transactions pin what each file held at one moment; the pages are copied out of them in peace. The moments are not
 independent, because the files promise things about each other (engine.md, Deliver and settle):
 
-    uuids (dedupe.db)  ─▶  deliveries and records, at the same moment  ─▶  log.db
+    uuids (dedupe.db), parts of texts (parts.db)  ─▶  deliveries and records, at the same moment  ─▶  log.db
 
 - A watermark must not be ahead of the log, nor a backlog row without its event: the log is pinned after the deliveries.
   Where retention took events between the two that are needed, all is pinned anew.
@@ -11,6 +11,7 @@ independent, because the files promise things about each other (engine.md, Deliv
   is taken for that (a backup that was suspended while holding one would stop the server): that neither file had a
   commit meanwhile is seen by SQLite's `data_version`, and otherwise they are pinned anew.
 - What `dedupe.db` lacks is read from the log at the next start, so it is pinned first.
+- A text that `parts.db` has as waiting, and the records as stored, is stored once: it is pinned before the records.
 
 A start on the copy is therefore a start after a crash at that moment. Nothing is written to the source, and none
 of its checkpoints is made; its WAL files grow while the copy runs. Never to be called in the server's own process: it
@@ -34,6 +35,7 @@ from bellwire.storage.embedded.database import rows, single
 from bellwire.storage.embedded.dedupe_file import DEDUPE_FILE
 from bellwire.storage.embedded.delivery_file import DELIVERY_FILE
 from bellwire.storage.embedded.log_file import LOG_FILE
+from bellwire.storage.embedded.parts_file import PARTS_FILE
 from bellwire.storage.records.database import FILE_NAME as RECORDS_FILE
 from bellwire.storage.records.installation import KEY_FILE_NAME
 
@@ -42,6 +44,8 @@ PAUSE_SECONDS = 0.005
 PAGES_A_STEP = 256
 BUSY_MILLISECONDS = 5_000
 UNFINISHED = ".unfinished"
+OPTIONAL_FILES = (PARTS_FILE, DEDUPE_FILE)
+"""Not every directory has them; pinned first, since each may be behind the others and not ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,10 @@ def _pinned(data_dir: Path) -> Iterator[Sequence[_File]]:
     """The files of one moment; the log is the last."""
     with ExitStack() as opened:
         delivery, records, log = (_File(data_dir / name, opened) for name in (DELIVERY_FILE, RECORDS_FILE, LOG_FILE))
-        dedupe = [_File(data_dir / DEDUPE_FILE, opened)] if (data_dir / DEDUPE_FILE).exists() else []
-        files = (*dedupe, delivery, records, log)
+        optional = [_File(data_dir / name, opened) for name in OPTIONAL_FILES if (data_dir / name).exists()]
+        files = (*optional, delivery, records, log)
         for _ in range(TRIES):
-            for file in dedupe:
+            for file in optional:
                 file.pin()
             first = log.look(_first)
             before = delivery.version(), records.version()

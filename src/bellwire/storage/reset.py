@@ -13,6 +13,7 @@ from pathlib import Path
 from bellwire.storage.embedded.dedupe_file import DEDUPE_FILE
 from bellwire.storage.embedded.delivery_file import DELIVERY_FILE
 from bellwire.storage.embedded.log_file import LOG_FILE
+from bellwire.storage.embedded.parts_file import PARTS_FILE
 from bellwire.storage.records import tables
 from bellwire.storage.records.database import FILE_NAME as RECORDS_FILE
 
@@ -27,6 +28,6 @@ def empty_directory(data_dir: Path) -> None:
             if table.name not in KEPT_TABLES:
                 records.execute(f"DELETE FROM {table.name}")  # noqa: S608 - our name
         records.execute("COMMIT")
-    for name in (LOG_FILE, DEDUPE_FILE, DELIVERY_FILE):
+    for name in (LOG_FILE, DEDUPE_FILE, DELIVERY_FILE, PARTS_FILE):
         for path in (data_dir / name, data_dir / f"{name}-wal", data_dir / f"{name}-shm"):
             path.unlink(missing_ok=True)

@@ -525,5 +525,5 @@ async def received_attempts(stage: Stage, subscription: str) -> list[tuple[str, 
         headers={"Authorization": f"Bearer {stage.running.demo.admin_key}"},
     )
     assert answer.status_code == 200, answer.text
-    found = [(record["uuid"], record["outcome"], record.get("failure")) for record in answer.json()["records"]]
+    found = [(record["uuid"], record["outcome"], record["failureCode"]) for record in answer.json()["records"]]
     return found or [("", "", None)]

@@ -7,19 +7,22 @@ the same events again, with the same uuids, before it goes on: as a careful prod
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
 from tests.command_line import run
 from tests.e2e.faults.nursery import Forked
-from tests.e2e.processes import env_of
+from tests.e2e.processes import BellwireProcess, env_of
 
 FILTER = "/restapi/v1.0/account/~/a2p-sms/messages"
 
@@ -50,6 +53,13 @@ class Server:
             assert answer.status_code == status, answer.text
             return answer.json()
 
+    async def figures(self) -> dict[str, float]:
+        """Metrics without labels."""
+        async with self.http() as http:
+            text = (await http.get("/metrics")).text
+        lines = (line.split() for line in text.splitlines() if line.startswith("bellwire_") and "{" not in line)
+        return {name: float(value) for name, value in lines}
+
     async def health(self, subscription: str) -> Any:
         return await self.ask("GET", f"/subscriptions/{subscription}/health")
 
@@ -75,8 +85,80 @@ class Server:
             assert answer.status_code == 200, answer.text
             return str(answer.json()["id"])
 
+    async def seed_subscriptions(self, addresses: Sequence[str], event_filter: str) -> list[str]:
+        """Subscriptions of addresses that are not asked for a handshake; returns their ids."""
+        demo = self.demo
+        ids = [str(uuid4()) for _ in addresses]
+        records = [
+            {
+                "id": id_,
+                "ownerId": demo["BELLWIRE_EXTENSION_ID"],
+                "clientId": demo["RC_APP_CLIENT_ID"],
+                "address": address,
+                "eventFilters": [event_filter],
+            }
+            for id_, address in zip(ids, addresses, strict=True)
+        ]
+        await self.ask("POST", "/dev/seed", content=json.dumps({"subscriptions": records}))
+        return ids
 
-async def reached(process: Forked, data: Path) -> Server:
+    async def refilter(self, subscription: str, *filters: str) -> None:
+        async with self.http() as http:
+            path = f"/restapi/v1.0/subscription/{subscription}"
+            answer = await http.put(path, json={"eventFilters": filters}, headers=await self.bearer(http))
+            assert answer.status_code == 200, answer.text
+
+    async def unsubscribe(self, subscription: str) -> None:
+        async with self.http() as http:
+            path = f"/restapi/v1.0/subscription/{subscription}"
+            answer = await http.delete(path, headers=await self.bearer(http))
+            assert answer.status_code == 204, answer.text
+
+    async def error_of(self, subscription: str) -> tuple[int, str]:
+        """Status and error code of reading a subscription that is no more."""
+        async with self.http() as http:
+            path = f"/restapi/v1.0/subscription/{subscription}"
+            answer = await http.get(path, headers=await self.bearer(http))
+            return answer.status_code, answer.json()["errorCode"]
+
+    def message(self, uuid: str, *, key: str, direction: str) -> dict[str, Any]:
+        """An event to be published. `key`: its ordering key."""
+        return {
+            "event": f"/restapi/v1.0/account/{self.demo['BELLWIRE_ACCOUNT_ID']}/a2p-sms/messages",
+            "uuid": uuid,
+            "body": {
+                "id": key,
+                "from": "+16505550180",
+                "to": ["+14842910071"],
+                "direction": direction,
+                "messageStatus": "Delivered",
+            },
+        }
+
+    async def publish(self, events: Sequence[dict[str, Any]]) -> None:
+        """All of them, and they are taken."""
+        async with self.http() as http:
+            await self.publish_by(http, events)
+
+    async def publish_by(self, http: httpx.AsyncClient, events: Sequence[dict[str, Any]]) -> None:
+        """The same, by a client that is open already."""
+        answer = await self.post(events, http)
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["accepted"] == len(events), answer.text
+
+    async def post(self, events: Sequence[dict[str, Any]], http: httpx.AsyncClient) -> httpx.Response:
+        key = self.demo["BELLWIRE_PUBLISHER_KEY"]
+        return await http.post("/bellwire/v1/events", json=events, headers={"Authorization": f"Bearer {key}"})
+
+
+async def figure(http: httpx.AsyncClient, name: str) -> float:
+    """What the metrics say of one series; `name` is a pattern for its name and labels."""
+    found = re.search(rf"^{name} ([0-9.e+]+)$", (await http.get("/metrics")).text, re.MULTILINE)
+    assert found is not None, f"there is no {name}"
+    return float(found[1])
+
+
+async def reached(process: Forked | BellwireProcess, data: Path) -> Server:
     """A process's server, once it answers."""
     url = await asyncio.to_thread(process.url)
     return Server(url, env_of(run("env", "--data", str(data)).out))
@@ -90,6 +172,8 @@ class Producer:
     batch: int = 5
     pause: float = 0.0
     """Seconds between two batches."""
+    batches: int | None = None
+    """How many to publish; by default until told to stop."""
     acknowledged: list[str] = field(default_factory=list)
 
     async def run(self, server: Server, stopping: asyncio.Event) -> None:
@@ -106,6 +190,8 @@ class Producer:
                 assert answer.json()["rejectedCount"] == 0, answer.text
                 first = len(self.acknowledged)
                 self.acknowledged += [f"{self.name}-{first + n}" for n in range(self.batch)]
+                if self.batches and len(self.acknowledged) >= self.batches * self.batch:
+                    return
                 await asyncio.sleep(self.pause)
 
     @property
@@ -116,24 +202,11 @@ class Producer:
 
     async def _publish(self, server: Server, http: httpx.AsyncClient) -> httpx.Response:
         first = len(self.acknowledged)
-        return await http.post(
-            "/bellwire/v1/events",
-            json=[self._event(server, first + n) for n in range(self.batch)],
-            headers={"Authorization": f"Bearer {server.demo['BELLWIRE_PUBLISHER_KEY']}"},
-        )
+        return await server.post([self._event(server, first + n) for n in range(self.batch)], http)
 
     def _event(self, server: Server, number: int) -> dict[str, Any]:
-        return {
-            "event": f"/restapi/v1.0/account/{server.demo['BELLWIRE_ACCOUNT_ID']}/a2p-sms/messages",
-            "uuid": f"{self.name}-{number}",
-            "body": {
-                "id": self.name,  # the ordering key
-                "from": "+16505550180",
-                "to": ["+14842910071"],
-                "direction": "Inbound" if number % 2 else "Outbound",
-                "messageStatus": "Delivered",
-            },
-        }
+        direction = "Inbound" if number % 2 else "Outbound"
+        return server.message(f"{self.name}-{number}", key=self.name, direction=direction)
 
 
 @dataclass

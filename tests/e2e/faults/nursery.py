@@ -59,7 +59,8 @@ class Nursery:
         output.unlink(missing_ok=True)
         started = ("dev", "--no-traffic", "--port", "0", "--data", str(data), *arguments)
         environ = clean_environment({"BELLWIRE_MIN_FREE_MIB": "0", **(environ or {})})
-        return Forked(self, self.ask({"start": started, "output": str(output), "environ": environ}), output)
+        pid = self.ask({"start": started, "output": str(output), "environ": environ})
+        return Forked(self, pid, data, output)
 
     def ask(self, order: Mapping[str, Any]) -> int:
         assert self._process.stdin is not None
@@ -72,10 +73,11 @@ class Nursery:
 class Forked:
     """One such process; as a context, it is killed at the end if it runs then."""
 
-    def __init__(self, nursery: Nursery, pid: int, output: Path) -> None:
+    def __init__(self, nursery: Nursery, pid: int, data: Path, output: Path) -> None:
         self._nursery = nursery
         self._output = output
         self._code: int | None = None
+        self.data = data
         self.pid = pid
 
     def __enter__(self) -> Self:
@@ -125,6 +127,10 @@ class Forked:
     def output(self) -> str:
         """What it wrote so far."""
         return self._output.read_text(errors="replace") if self._output.exists() else ""
+
+    def log(self) -> list[dict[str, Any]]:
+        """The JSON lines of its log so far."""
+        return [json.loads(line) for line in self.output().splitlines() if line.startswith("{") and line.endswith("}")]
 
     def _is_running(self) -> bool:
         """A process that has ended and was not waited for is a zombie."""

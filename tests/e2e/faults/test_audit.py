@@ -11,12 +11,15 @@ from tests.e2e.faults.audit import Audit, Event, Receipt, Witness
 EVENTS = [Event(f"a-{n}", "a", n) for n in range(4)] + [Event(f"b-{n}", "b", n) for n in range(2)]
 
 
-def audit(receipts: Sequence[Receipt], *, recorded: Sequence[str] = (), odd_only: bool = False) -> list[str]:
+def audit(
+    receipts: Sequence[Receipt], *, recorded: Sequence[str] = (), failed: Sequence[str] = (), odd_only: bool = False
+) -> list[str]:
     """Complaints about one endpoint, killed once, where so much was on record when it was."""
     witness = Witness("hook", (lambda event: event.number % 2 == 1) if odd_only else (lambda _event: True))
     for receipt in receipts:
         witness.receive(receipt)
-    return Audit(EVENTS, EVENTS, [{("hook", uuid) for uuid in recorded}]).complaints(witness)
+    failures = {("hook", uuid): failed.count(uuid) for uuid in failed}
+    return Audit(EVENTS, EVENTS, [{("hook", uuid) for uuid in recorded}], failures).complaints(witness)
 
 
 def got(uuid: str, life: int = 0, *, taken: bool = True, at: float = 0.0) -> Receipt:
@@ -34,6 +37,11 @@ def test_a_history_in_order_is_not_complained_about() -> None:
 def test_a_failure_before_and_a_record_that_was_not_written_are_reasons_for_a_repeat() -> None:
     assert audit([got("a-0", taken=False), got("a-0", taken=False), *IN_ORDER]) == []
     assert audit([*IN_ORDER, got("a-2", 1), got("a-3", 1)], recorded=["a-0", "a-1", "b-0"]) == []
+
+
+def test_a_failure_that_history_has_and_the_endpoint_did_not_notice_is_a_reason_too() -> None:
+    assert audit([*IN_ORDER, got("b-1")], failed=["b-1"]) == []
+    assert audit([got("b-0", taken=False), *IN_ORDER, got("b-0")], failed=["b-0"]) != [], "that one it did notice"
 
 
 @pytest.mark.parametrize(

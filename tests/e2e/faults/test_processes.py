@@ -6,7 +6,6 @@ import asyncio
 import json
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
-from typing import Any
 
 from bellwire.testing.receiver import Reply
 from tests.e2e.faults.load import Inbox, Load, Producer, reached, under
@@ -44,7 +43,7 @@ async def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_del
                     await hung.wait_for(1)
                     # Five seconds for attempts under way, and as much again for a busy machine.
                     exit_code = await asyncio.to_thread(process.stop, 10)
-            output = process.output()
+            output, log = process.output(), process.log()
         hung.forget()
         hung.receiver.answer = lambda _request: Reply()
         async with down.receiver, hung.receiver:
@@ -57,19 +56,14 @@ async def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_del
     assert str(data) in second.stderr
     assert exit_code == 0
     assert "Traceback" not in output
-    stopped = [line for line in lines(output) if line["event"] == "deliveries.stopped"]
+    stopped = [line for line in log if line["event"] == "deliveries.stopped"]
     assert len(stopped) == 1
     assert stopped[0]["is_durable"]
     assert stopped[0]["backlog_rows"] > 0
-    assert [line for line in lines(output) if line["level"] == "error"] == []
+    assert [line for line in log if line["level"] == "error"] == []
     for witness in (inbox, down, hung):
         witness.assert_key_order()
         assert witness.repeated() == {}
-
-
-def lines(output: str) -> list[dict[str, Any]]:
-    """The JSON lines of a log."""
-    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 async def test_a_process_that_stood_still_blames_nobody_and_loses_nothing(tmp_path: Path, nursery: Nursery) -> None:

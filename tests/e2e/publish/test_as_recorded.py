@@ -53,7 +53,9 @@ async def test_unknown_fields_of_other_events_are_refused_all_the_same(tmp_path:
         assert "audiance" in answer["rejected"][0]["message"]
 
 
-async def test_events_of_a_disabled_account_are_refused_and_taken_again_when_it_is_enabled(tmp_path: Path) -> None:
+async def test_events_of_a_disabled_account_or_none_are_refused_and_taken_again_when_it_is_enabled(
+    tmp_path: Path,
+) -> None:
     async with running_server(tmp_path) as running:
         topic = f"/restapi/v1.0/account/{running.demo.account_id}/a2p-sms/opt-outs"
         event = {"event": topic, "body": {"from": "+16505550180", "to": "+16505550142", "active": True}}
@@ -66,5 +68,8 @@ async def test_events_of_a_disabled_account_are_refused_and_taken_again_when_it_
         await running.http.patch(account, json={"status": Status.ENABLED}, headers=headers)
         taken = await running.publish(event)
 
+        unknown = await running.publish(event | {"event": topic.replace(running.demo.account_id, "999")})
+
         assert (refused["accepted"], refused["rejected"][0]["errorCode"]) == (0, "CMN-109")
+        assert (unknown["accepted"], unknown["rejected"][0]["errorCode"]) == (0, "CMN-102")
         assert taken["accepted"] == 1

@@ -169,7 +169,7 @@ async def test_a_read_that_fails_is_the_callers_alone(tmp_path: Path) -> None:
 async def test_a_low_disk_at_open_still_lets_stored_events_be_read(tmp_path: Path, disk: Disk) -> None:
     engine = await EmbeddedEngine(tmp_path / "data", limits=LIMITS, free_bytes=disk).open()
     await engine.event_log.append(PARTITION, [an_event()])
-    disk.free = 0
+    disk.free = 2 * MIB
     await engine.restart()
     with pytest.raises(Unavailable):
         await engine.event_log.append(PARTITION, [an_event()])

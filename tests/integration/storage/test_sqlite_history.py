@@ -15,7 +15,7 @@ from bellwire.model.ids import LOG_START, Position
 from bellwire.ports.history import AttemptQuery, EventQuery
 from bellwire.storage.embedded.attempt_tables import SEGMENT_ROWS
 from bellwire.storage.embedded.delivery_file import DELIVERY_FILE, SCHEMA
-from tests.conformance.backlog import ONE, TWO, an_attempt
+from tests.conformance.backlog import FIRST, ONE, TWO, a_row, an_attempt
 from tests.conformance.event_log import OTHER
 from tests.conformance.history import (
     ANY_ATTEMPT,
@@ -155,11 +155,11 @@ async def test_segments_go_with_their_hour(engine: EmbeddedEngine) -> None:
     assert len(await all_attempts(engine.history, ANY_ATTEMPT, 5000)) == SEGMENT_ROWS + 11
 
 
-async def test_a_delivery_file_of_format_1_opens_with_its_attempts(tmp_path: Path) -> None:
+async def test_a_delivery_file_of_format_1_opens_with_its_attempts_and_rows(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     engine = await EmbeddedEngine(directory, clock=SteppedClock()).open()
     lease = await engine.backlog.claim(PARTITION)
-    await engine.backlog.commit(lease, LOG_START, [an_attempt(n) for n in range(SEGMENT_ROWS + 7)], [], [])
+    await engine.backlog.commit(lease, LOG_START, [an_attempt(n) for n in range(SEGMENT_ROWS + 7)], [a_row(5)], [])
     await indexed(engine)
     await engine.close()
     _back_to_format_1(directory / DELIVERY_FILE)
@@ -171,6 +171,7 @@ async def test_a_delivery_file_of_format_1_opens_with_its_attempts(tmp_path: Pat
     await engine.backlog.commit(await engine.backlog.claim(PARTITION), LOG_START, [an_attempt(9000)], [], [])
     assert len(await all_attempts(engine.history, ANY_ATTEMPT, 1000)) == SEGMENT_ROWS + 8
     assert await engine.replays.all() == []
+    assert await engine.backlog.pending(ONE, FIRST, 10) == [a_row(5, further=None)]
     await engine.close()
 
 
@@ -179,6 +180,7 @@ def _back_to_format_1(path: Path) -> None:
     db = apsw.Connection(str(path))
     for (hour,) in db.execute("SELECT hour FROM attempt_hour").fetchall():
         db.execute(f"ALTER TABLE attempt_{hour} DROP COLUMN replay")
+    db.execute("ALTER TABLE backlog DROP COLUMN further")
     db.execute("DROP TABLE attempt_segment; DROP TABLE replay; PRAGMA user_version=1")
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     fresh = apsw.Connection(":memory:")

@@ -26,6 +26,7 @@ from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
 from bellwire.storage.memory import MemoryEngine
+from tests.doubles.identity import every_account
 from tests.doubles.stepped_clock import SteppedClock
 
 TOPIC = "/restapi/v1.0/account/1/extension/2/favorite"
@@ -82,7 +83,9 @@ class Endpoint:
         app.router.routes.append(
             publish_route(
                 authenticate=authenticate,
-                submissions=Submissions(clock=SteppedClock(), max_event_bytes=self.limits.event_bytes),
+                submissions=Submissions(
+                    clock=SteppedClock(), max_event_bytes=self.limits.event_bytes, status_of=every_account
+                ),
                 publisher=Publisher(log=self.engine.event_log, partition=EMBEDDED_PARTITION, unrouted=self.unrouted),
                 limits=self.limits,
                 watch=PublishWatch(Metrics(), SteppedClock(), {}, debug=False),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -342,6 +343,29 @@ class TestHoldAndClose:
 
 
 class TestCommits:
+    async def test_nothing_more_is_routed_than_a_batch_holds_while_the_disk_takes_no_commit(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage.limits = replace(QUICK, gathered=20, commit_again_after=0.01)
+        real, is_full = stage.engine.backlog.commit, True
+
+        async def commit(*arguments: Any) -> None:
+            if is_full:
+                raise Unavailable("the disk is nearly full")
+            await real(*arguments)
+
+        monkeypatch.setattr(stage.engine.backlog, "commit", commit)
+        await stage.start("s")
+        for _ in range(100):
+            await stage.publish("s")
+        waiting = asyncio.create_task(stage.deliveries.room())
+        await asyncio.sleep(0.05)  # several tries
+        assert not waiting.done()
+
+        is_full = False
+        await asyncio.wait_for(waiting, 5)
+        assert stage.rows > 0
+
     async def test_a_commit_that_fails_is_repeated_with_all_that_was_in_it(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:

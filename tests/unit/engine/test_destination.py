@@ -68,10 +68,16 @@ def a_session(direction: str = "Inbound") -> Event:
 
 
 def asked(
-    destination: WebhookDestination, topic: str, *, version: int = 1, index: int = 0, event: Event | None = None
+    destination: WebhookDestination,
+    topic: str,
+    *,
+    version: int = 1,
+    index: int = 0,
+    event: Event | None = None,
+    further: bool | None = None,
 ) -> tuple[str, dict[str, str], dict[str, Any]]:
     """The uuid, the head's lines and the document of one notification."""
-    notification = Notification(Position(1), topic, "k", version, index, None, 0, 0.0)
+    notification = Notification(Position(1), topic, "k", version, index, None, 0, 0.0, further=further)
     uuid, head, body = destination.request(notification, event or a_session())
     request_line, *lines = head.decode().removesuffix("\r\n").split("\r\n")
     headers = {"": request_line, **{name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}}
@@ -134,6 +140,15 @@ class TestEnvelope:
 
 
 class TestUuid:
+    @pytest.mark.parametrize(("further", "uuid"), [(True, derived_uuid("u-1", OF_ACCOUNT)), (False, "u-1")])
+    def test_it_is_as_was_decided_when_it_was_routed(self, further: bool, uuid: str) -> None:
+        assert asked(a_destination(OF_ACCOUNT), OF_ACCOUNT, further=further)[0] == uuid
+        assert asked(a_destination(OF_ACCOUNT, OF_EXTENSION), OF_ACCOUNT, further=further)[0] == uuid
+
+
+class TestUuidOfRowsThatDoNotSay:
+    """Routed by a release that did not write down whether it is the subscription's first notification of the event."""
+
     def test_it_is_the_events_on_the_published_topic(self) -> None:
         assert asked(a_destination(OF_ACCOUNT, OF_EXTENSION), OF_EXTENSION, index=1)[0] == "u-1"
 

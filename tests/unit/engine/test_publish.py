@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.publish import Publisher, Rejection, Submissions, Tally, repeatable_uuid
 from bellwire.errors import Overloaded
+from bellwire.model.directory import Status
 from bellwire.model.event import Event
 from bellwire.model.identity import ApiKey, KeyKind
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, AccountId
 from bellwire.storage.memory import MemoryEngine
+from tests.doubles.identity import every_account
 from tests.doubles.stepped_clock import SteppedClock
 
 TOPIC = "/restapi/v1.0/account/1/extension/2/favorite"
@@ -27,7 +29,7 @@ POST = {"id": "1", "eventType": "PostRemoved"}
 BODY = {"extensionId": "2"}
 MAX_EVENT_BYTES = 4096
 CLOCK = SteppedClock()
-SUBMISSIONS = Submissions(clock=CLOCK, max_event_bytes=MAX_EVENT_BYTES)
+SUBMISSIONS = Submissions(clock=CLOCK, max_event_bytes=MAX_EVENT_BYTES, status_of=every_account)
 
 
 def a_key(account: str | None = None, default: str | None = None) -> ApiKey:
@@ -158,6 +160,18 @@ class TestWhatIsTaken:
 
 
 class TestRejections:
+    @pytest.mark.parametrize(
+        ("status", "code", "reason"),
+        [(None, "CMN-102", "account 1 is not found"), (Status.DISABLED, "CMN-109", "account 1 is disabled")],
+    )
+    def test_events_of_an_account_that_takes_no_part(self, status: Status | None, code: str, reason: str) -> None:
+        submissions = Submissions(clock=CLOCK, max_event_bytes=MAX_EVENT_BYTES, status_of={AccountId("1"): status}.get)
+        rejection = submissions.read(json.dumps({"event": TOPIC, "body": BODY}).encode(), a_key(), None)
+
+        assert isinstance(rejection, Rejection)
+        assert rejection.code == code
+        assert reason in rejection.message
+
     """Each names the field and says why."""
 
     @pytest.mark.parametrize(
@@ -290,7 +304,7 @@ class TestRejections:
     @pytest.mark.parametrize("depth", [200, 500, 990, 1000, 1900])
     @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
     def test_deep_nesting_is_rejected(self, depth: int, opening: bytes, closing: bytes) -> None:
-        submissions = Submissions(clock=CLOCK, max_event_bytes=1 << 20)
+        submissions = Submissions(clock=CLOCK, max_event_bytes=1 << 20, status_of=every_account)
         nested = opening * depth + b"1" + closing * depth
         item = b'{"event":"' + TOPIC.encode() + b'","body":{"extensionId":"2","deep":' + nested + b"}}"
 
@@ -298,7 +312,7 @@ class TestRejections:
 
     @pytest.mark.parametrize("digits", [4299, 4300, 4301, 100_000])
     def test_a_number_too_long_for_python_is_rejected_or_taken_but_no_crash(self, digits: int) -> None:
-        submissions = Submissions(clock=CLOCK, max_event_bytes=1 << 20)
+        submissions = Submissions(clock=CLOCK, max_event_bytes=1 << 20, status_of=every_account)
         body = b'{"extensionId":"2","n":' + b"9" * digits + b"}"
         found = submissions.read(b'{"event":"' + TOPIC.encode() + b'","body":' + body + b"}", a_key(), None)
 

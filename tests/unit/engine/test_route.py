@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -21,8 +22,9 @@ from bellwire.model.identity import ApiKey, KeyKind
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, AccountId, ExtensionId, Position, SubscriptionId
 from bellwire.model.subscription import FilterVersion
 from bellwire.subscriptions.versions import with_next_version
+from tests.conformance.backlog import an_attempt
 from tests.doubles.delivering import TAKEN, RealClock, ScriptedSender, Stage, until
-from tests.doubles.identity import MemoryIdentity
+from tests.doubles.identity import MemoryIdentity, every_account
 from tests.doubles.stepped_clock import SteppedClock
 from tests.doubles.subscriptions import NOW, a_subscription
 
@@ -37,7 +39,7 @@ KEY = ApiKey(
     default_account_id=AccountId("1"),
     created_at=NOW,
 )
-SUBMISSIONS = Submissions(clock=SteppedClock(), max_event_bytes=1 << 20)
+SUBMISSIONS = Submissions(clock=SteppedClock(), max_event_bytes=1 << 20, status_of=every_account)
 
 
 def an_event(topic: str, body: dict[str, Any], **fields: Any) -> Event:
@@ -57,12 +59,23 @@ def presence_of(extension: str, **fields: Any) -> Event:
     return an_event(f"{ACCOUNT}/extension/{extension}/presence", body, **fields)
 
 
+class ClockOfThen(RealClock):
+    """Runs as the real one does, from the time at which the doubles' subscriptions are made."""
+
+    def __init__(self) -> None:
+        self.ahead = NOW - super().now()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 class Scene:
     """A router before deliveries that write down who got what."""
 
     def __init__(self) -> None:
         self.stage = Stage(sender=ScriptedSender(lambda _: TAKEN))
         self.directory = MemoryIdentity()
+        self.clock = ClockOfThen()
         self.subscribers = Subscribers()
         self.unrouted = Unrouted(limit=2)
         self.counted: list[tuple[str, int]] = []
@@ -80,7 +93,7 @@ class Scene:
             subscribers=self.subscribers,
             deliveries=self.stage.deliveries,
             unrouted=self.unrouted,
-            clock=RealClock(),
+            clock=self.clock,
             on_routed=lambda event, number: self.counted.append((event.uuid, number)),
         )
         return watermark
@@ -103,6 +116,11 @@ class Scene:
     def route(self, event: Event) -> None:
         self._position = Position(self._position + 1)
         self.router.route(LoggedEvent(self._position, event))
+
+    async def further(self) -> dict[str, bool | None]:
+        """By topic, what the rows of the backlog say."""
+        await self.stage.deliveries.commit()
+        return {row.topic: row.further for row in self.stage.engine.backlog.rows.values()}
 
     def got(self, id_: str) -> list[str]:
         return self.stage.sender.uuids(id_)
@@ -151,6 +169,28 @@ class TestWho:
 
         await until(lambda: scene.got("s") == ["p", "p"])
 
+    async def test_all_but_the_first_are_marked_as_further_ones(self, scene: Scene) -> None:
+        """The order is that of the event's topics, whatever the order of the filters."""
+        scene.subscribe("s", f"{ACCOUNT}/presence", f"{ACCOUNT}/extension/11/presence")
+        scene.stage.deliveries.hold(SubscriptionId("s"))
+
+        scene.route(presence_of("11"))
+
+        assert await scene.further() == {f"{ACCOUNT}/extension/11/presence": False, f"{ACCOUNT}/presence": True}
+
+    async def test_a_further_one_stays_one_where_the_first_was_settled_before_a_crash(self, scene: Scene) -> None:
+        first = an_attempt(1, subscription=SubscriptionId("s"), topic=f"{ACCOUNT}/extension/11/presence")
+        lease = await scene.stage.engine.backlog.claim(EMBEDDED_PARTITION)
+        await scene.stage.engine.backlog.commit(lease, LOG_START, [first], [], [])
+        await scene.stage.crash()
+        await scene.begin()
+        scene.subscribe("s", f"{ACCOUNT}/presence", f"{ACCOUNT}/extension/11/presence")
+        scene.stage.deliveries.hold(SubscriptionId("s"))
+
+        scene.route(presence_of("11"))
+
+        assert await scene.further() == {f"{ACCOUNT}/presence": True}
+
     async def test_those_who_watch_are_told_as_the_directory_is_now(self, scene: Scene) -> None:
         scene.subscribe("s", f"{ACCOUNT}/extension/11/presence/line/presence")
         scene.route(presence_of("12", uuid="before"))
@@ -198,6 +238,19 @@ class TestWho:
         scene.route(an_event(f"{store}?direction=Inbound", body, uuid="in"))
 
         assert scene.got("s") == ["in"]
+
+    async def test_a_subscription_whose_time_is_up_gets_nothing_more(self, scene: Scene) -> None:
+        scene.subscribe("s", MESSAGES)
+        scene.routing = asyncio.create_task(scene.router.run(LOG_START))
+        await scene.stage.engine.event_log.append(EMBEDDED_PARTITION, [a_message(uuid="in-time")])
+        await until(lambda: scene.got("s") == ["in-time"])
+
+        scene.clock.ahead += timedelta(days=7)
+        await scene.stage.engine.event_log.append(EMBEDDED_PARTITION, [a_message(uuid="late")])
+        await until(lambda: len(scene.counted) == 2)
+
+        assert scene.counted[-1] == ("late", 0)
+        assert scene.got("s") == ["in-time"]
 
     async def test_filters_hold_from_the_position_they_began_at_to_the_one_they_ended_at(self, scene: Scene) -> None:
         inbound, outbound = f"{MESSAGES}?direction=Inbound", f"{MESSAGES}?direction=Outbound"

@@ -148,13 +148,13 @@ class TestDemoAccount:
             assert await jwts.user_of(token, application) == administrator.id
         await stores.close()
 
-    async def test_one_number_may_send_high_volume_sms_and_one_is_toll_free(self, stores: RecordsStores) -> None:
+    async def test_a_local_and_a_toll_free_number_may_send_high_volume_sms(self, stores: RecordsStores) -> None:
         made = await seeded(stores)
         numbers = stores.directory.numbers(AccountId(made.account_id))
-        [a2p] = [number for number in numbers if "A2PSmsSender" in number.features]
+        a2p, other = [number for number in numbers if "A2PSmsSender" in number.features]
         [toll_free] = [number for number in numbers if number.payment_type == "TollFree"]
         assert (a2p.phone_number, a2p.payment_type, a2p.extension_id) == (made.a2p_number, "Local", made.extension_id)
-        assert toll_free.phone_number == made.toll_free_number
+        assert toll_free.phone_number == made.toll_free_number == other.phone_number
         assert made.a2p_number.startswith("+1650555")
         await stores.close()
 

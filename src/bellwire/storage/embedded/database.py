@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import structlog
 
 from bellwire.errors import Misconfigured, Problem
 
@@ -23,6 +24,8 @@ statement), with 4096 180 k to 210 k, with 16384 270 k to 340 k and the longest 
 BUSY_MILLISECONDS = 5_000
 CACHED_STATEMENTS = 300
 CACHE_KIB = 8 * 1024
+
+log = structlog.get_logger(__name__)
 
 
 def require_library(version: str | None = None) -> None:
@@ -104,6 +107,16 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.wal_autocheckpoint(0)
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY;")
     return connection
+
+
+def checkpoint_and_close(connection: apsw.Connection) -> None:
+    """Leave one plain file behind. Where the disk is too full for that, what was committed stays in the WAL beside it,
+    and the next start finds it there."""
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.FullError:
+        log.warning("storage.not_checkpointed", file=connection.filename, reason="the disk is full")
+    connection.close()
 
 
 @contextmanager

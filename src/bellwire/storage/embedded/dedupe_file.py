@@ -25,7 +25,15 @@ from pathlib import Path
 
 import apsw
 
-from bellwire.storage.embedded.database import FileFormat, open_database, rows, rows_of_parameters, single, transaction
+from bellwire.storage.embedded.database import (
+    FileFormat,
+    checkpoint_and_close,
+    open_database,
+    rows,
+    rows_of_parameters,
+    single,
+    transaction,
+)
 from bellwire.storage.embedded.log_file import LogFile
 
 DEDUPE_FILE = "dedupe.db"
@@ -178,8 +186,7 @@ class DedupeFile:
         return True
 
     def close(self) -> None:
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._db.close()
+        checkpoint_and_close(self._db)
 
     def abandon(self) -> None:
         """Close without writing anything more."""

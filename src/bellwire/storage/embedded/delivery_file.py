@@ -27,6 +27,7 @@ from bellwire.storage.embedded import attempt_tables
 from bellwire.storage.embedded.attempt_tables import FAILED_CODE, AttemptTables, read_hours
 from bellwire.storage.embedded.database import (
     FileFormat,
+    checkpoint_and_close,
     open_database,
     rows,
     rows_of_parameters,
@@ -58,9 +59,12 @@ def _add_replays(db: apsw.Connection) -> None:
     db.execute("CREATE TABLE replay (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job TEXT NOT NULL)")
 
 
-DELIVERY_FORMAT = FileFormat(SCHEMA, (_add_replays,))
+_ADD_FURTHER = "ALTER TABLE backlog ADD COLUMN further INTEGER"
+"""NULL in the rows that were there: whether the subscription got their event on an earlier topic is not known."""
 
-BACKLOG_COLUMNS = "subscription, seq, topic, key, filter_version, filter_index, bytes"
+DELIVERY_FORMAT = FileFormat(SCHEMA, (_add_replays, _ADD_FURTHER))
+
+BACKLOG_COLUMNS = "subscription, seq, topic, key, filter_version, filter_index, bytes, further"
 ROWS_PER_STATEMENT = 64
 
 _encode_event = msgspec.msgpack.Encoder().encode
@@ -243,8 +247,7 @@ class DeliveryFile:
         return self.attempts.doom_before(before_ms, single(self._db, "SELECT min(floor) FROM watermark"))
 
     def close(self) -> None:
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._db.close()
+        checkpoint_and_close(self._db)
 
     def abandon(self) -> None:
         """Close without writing anything more."""
@@ -261,10 +264,11 @@ class DeliveryFile:
                 row.filter_version,
                 row.filter_index,
                 row.size_bytes,
+                row.further,
             )
         self._db.execute(
             f"INSERT OR IGNORE INTO backlog ({BACKLOG_COLUMNS}) "  # noqa: S608 - constants
-            f"VALUES {rows_of_parameters(7, len(puts))}",
+            f"VALUES {rows_of_parameters(8, len(puts))}",
             flat,
         )
 
@@ -334,8 +338,9 @@ def read_pending(
             filter_version=version,
             filter_index=index,
             size_bytes=size,
+            further=None if further is None else bool(further),
         )
-        for _, seq, topic, key, version, index, size in found
+        for _, seq, topic, key, version, index, size, further in found
     ]
 
 

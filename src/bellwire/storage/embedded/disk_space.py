@@ -12,10 +12,13 @@ from pathlib import Path
 
 import structlog
 
+from bellwire.errors import Misconfigured, Problem
 from bellwire.ports.clock import Clock
 from bellwire.storage.embedded.limits import EngineLimits
 
 BALLAST_FILE = "ballast"
+LEAST_TO_START = 1 << 20
+"""Bytes: write-ahead logs with their indexes, and a migration of empty tables."""
 FreeBytes = Callable[[Path], int]
 
 log = structlog.get_logger(__name__)
@@ -55,6 +58,19 @@ class DiskSpace:
             log.info("storage.disk_recovered", directory=str(self._directory), free_bytes=free)
             self._lay_ballast(free)
         return self.is_low
+
+    def require_room(self) -> None:
+        """Refuse to start where not even small files could be made.
+
+        Raises:
+            Misconfigured: the ballast, if there was one, did not make enough room.
+        """
+        self.check()
+        if self._free_bytes(self._directory) < LEAST_TO_START:
+            self.run_out()
+            if self._free_bytes(self._directory) < LEAST_TO_START:
+                problem = Problem("data_dir", f"the disk of {self._directory} is full; make room, and start again")
+                raise Misconfigured((problem,))
 
     def run_out(self, free: int | None = None) -> None:
         """Space is low, as measured or because a write failed for it."""

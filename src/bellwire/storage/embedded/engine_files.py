@@ -121,19 +121,21 @@ async def open_engine_files(
         free_bytes: how much can still be written to a directory's file system.
 
     Raises:
-        Misconfigured: another process has the directory, a file is damaged or of another format, or SQLite is too old.
+        Misconfigured: another process has the directory, its disk is full, a file is damaged or of another format, or
+            SQLite is too old.
     """
     limits = limits or EngineLimits()
     require_library()
     lock = await asyncio.to_thread(DirectoryLock, data_dir)
+    space = DiskSpace(data_dir, clock, limits, free_bytes)
     try:
+        await asyncio.to_thread(space.require_room)  # first: opening files may need the ballast's
         files = await asyncio.to_thread(_open_files, data_dir, limits)
         reader = ReaderThread(files.log.path, files.delivery.path, "bellwire-reader")
         history = ReaderThread(files.log.path, files.delivery.path, "bellwire-history")
     except BaseException:
         lock.release()
         raise
-    space = DiskSpace(data_dir, clock, limits, free_bytes)
 
     async def after_trim() -> None:
         await backlog.release_kept()
@@ -153,7 +155,6 @@ async def open_engine_files(
         delivery=files.delivery, writer=writer, reader=reader, history=history, clock=clock, limits=limits
     )
     event_log.attach(writer)
-    await asyncio.to_thread(space.check)
     writer.start()
     retention = EmbeddedRetention(log=files.log, event_log=event_log, backlog=backlog, writer=writer, history=history)
     return EngineFiles(

@@ -16,7 +16,15 @@ import msgspec
 
 from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import AccountId, ExtensionId, Position
-from bellwire.storage.embedded.database import FileFormat, open_database, rows, rows_of_parameters, single, transaction
+from bellwire.storage.embedded.database import (
+    FileFormat,
+    checkpoint_and_close,
+    open_database,
+    rows,
+    rows_of_parameters,
+    single,
+    transaction,
+)
 
 LOG_FILE = "log.db"
 
@@ -140,8 +148,7 @@ class LogFile:
             seq = page[-1][0]
 
     def close(self) -> None:
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._db.close()
+        checkpoint_and_close(self._db)
 
     def abandon(self) -> None:
         """Close without writing anything more."""

@@ -33,6 +33,8 @@ BUSY_TIMEOUT_MS = 5_000
 """For other programs that look into the file; Bellwire itself has one writer."""
 MAX_WAITING_WRITES = 10_000
 READERS = 2
+WRITER_CACHE_KIB = 32 << 10
+"""SQLite's own 2 MiB are too few for an index that half a million recipients go into in any order."""
 
 
 class Records:
@@ -179,6 +181,7 @@ def _engine(path: Path, role: str) -> Engine:
         if role == "writer":
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
         else:
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute("PRAGMA query_only=ON")

@@ -21,6 +21,7 @@ class DirectoryInMemory:
         self._accounts: dict[AccountId, _Belongings] = {}
         self._extensions: dict[ExtensionId, Extension] = {}
         self._numbers: dict[str, PhoneNumber] = {}
+        self._by_phone_number: dict[str, PhoneNumber] = {}
         self._devices: dict[str, Device] = {}
         self._applications: dict[ClientId, Application] = {}
         self._lines = _Watching()
@@ -43,6 +44,9 @@ class DirectoryInMemory:
     def numbers(self, account: AccountId) -> Sequence[PhoneNumber]:
         belongings = self._accounts.get(account)
         return list(belongings.numbers.values()) if belongings else []
+
+    def number(self, phone_number: str) -> PhoneNumber | None:
+        return self._by_phone_number.get(phone_number)
 
     def devices(self, account: AccountId) -> Sequence[Device]:
         belongings = self._accounts.get(account)
@@ -74,6 +78,8 @@ class DirectoryInMemory:
         self._favorites.put(extension.id, extension.favorites)
 
     def put_number(self, number: PhoneNumber) -> None:
+        self._forget_phone_number(number.id)
+        self._by_phone_number[number.phone_number] = number
         self._numbers[number.id] = number
         self._accounts[number.account_id].numbers[number.id] = number
 
@@ -94,6 +100,7 @@ class DirectoryInMemory:
             self._favorites.put(extension, ())
             del self._extensions[extension]
         for number in belongings.numbers:
+            self._forget_phone_number(number)
             del self._numbers[number]
         for device in belongings.devices:
             del self._devices[device]
@@ -116,7 +123,13 @@ class DirectoryInMemory:
             if device.extension_id == gone:
                 self.put_device(replace(device, extension_id=None))
 
+    def _forget_phone_number(self, number_id: str) -> None:
+        number = self._numbers.get(number_id)
+        if number is not None and self._by_phone_number.get(number.phone_number) is number:
+            del self._by_phone_number[number.phone_number]
+
     def drop_number(self, gone: str) -> None:
+        self._forget_phone_number(gone)
         number = self._numbers.pop(gone, None)
         if number is not None:
             del self._accounts[number.account_id].numbers[gone]

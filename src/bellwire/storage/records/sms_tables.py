@@ -92,8 +92,8 @@ message = Table(
     Column("modified_at", Instant, nullable=False),
     Index(None, "batch_key", "id"),
     Index(None, "account_id", "created_at", "id"),
-    Index(None, "sender", "created_at", "id"),
-    Index(None, "recipient", "created_at", "id"),
+    Index(None, "sender", "created_at"),
+    Index(None, "recipient", "created_at"),
     sqlite_autoincrement=True,
 )
 

@@ -18,6 +18,7 @@ from bellwire.storage.embedded.dedupe_file import DEDUPE_FILE, DEDUPE_FORMAT
 from bellwire.storage.embedded.delivery_file import DELIVERY_FILE, DELIVERY_FORMAT
 from bellwire.storage.embedded.directory_lock import hold_unused
 from bellwire.storage.embedded.log_file import LOG_FILE, LOG_FORMAT
+from bellwire.storage.embedded.parts_file import PARTS_FILE, PARTS_FORMAT
 from bellwire.storage.records.database import FILE_NAME as RECORDS_FILE
 from bellwire.storage.verification.chosen_uuids import verify_dedupe
 from bellwire.storage.verification.deliveries import verify_deliveries
@@ -99,6 +100,8 @@ def _verify(files: _Files, data_dir: Path, verification: Verification) -> None:
     if dedupe is not None and log is not None and head is not None:
         with _readable(verification, DEDUPE_FILE):
             verify_dedupe(dedupe, log, head, verification.of(DEDUPE_FILE))
+    if (data_dir / PARTS_FILE).exists():
+        files.open(PARTS_FILE, PARTS_FORMAT)
     records = files.open(RECORDS_FILE, None)
     if records is not None:
         with _readable(verification, RECORDS_FILE):

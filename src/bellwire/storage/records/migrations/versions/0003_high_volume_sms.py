@@ -145,10 +145,8 @@ def upgrade() -> None:
         op.f("ix_message_account_id_created_at_id"), "message", ["account_id", "created_at", "id"], unique=False
     )
     op.create_index(op.f("ix_message_batch_key_id"), "message", ["batch_key", "id"], unique=False)
-    op.create_index(
-        op.f("ix_message_recipient_created_at_id"), "message", ["recipient", "created_at", "id"], unique=False
-    )
-    op.create_index(op.f("ix_message_sender_created_at_id"), "message", ["sender", "created_at", "id"], unique=False)
+    op.create_index(op.f("ix_message_recipient_created_at"), "message", ["recipient", "created_at"], unique=False)
+    op.create_index(op.f("ix_message_sender_created_at"), "message", ["sender", "created_at"], unique=False)
     op.create_table(
         "carrier_message",
         sa.Column("carrier_id", sa.String(), nullable=False),
