@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 
 import structlog
@@ -73,9 +74,13 @@ class DevServer(Server):
             if self._is_open:
                 await super().stop(drain_seconds=drain_seconds)
 
-    async def reset(self) -> None:
-        """Back to the seed. Runs to its end, also when the request that asked for it is gone."""
-        await asyncio.shield(asyncio.create_task(self._reset(), name="reset"))
+    async def reset(self, *, rewind_clock: bool = False) -> None:
+        """Back to the seed. Runs to its end, also when the request that asked for it is gone.
+
+        Args:
+            rewind_clock: the clock shows the machine's time again, too.
+        """
+        await asyncio.shield(asyncio.create_task(self._reset(rewind_clock), name="reset"))
 
     def on_attempt(self, listener: Listener) -> None:
         self._attempt_listeners.append(listener)
@@ -85,17 +90,17 @@ class DevServer(Server):
         """Have it called after each reset, from the event loop."""
         self._reset_listeners.append(listener)
 
-    async def _reset(self) -> None:
+    async def _reset(self, rewind_clock: bool) -> None:
         self._resetting += 1
         try:
             async with self._changing:
-                await self._begin_anew()
+                await self._begin_anew(rewind_clock)
         finally:
             self._resetting -= 1
         for listener in self._reset_listeners:
             listener()
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(self, rewind_clock: bool) -> None:
         if not self._is_open:
             return
         self._front.hold()
@@ -107,6 +112,8 @@ class DevServer(Server):
             await asyncio.to_thread(empty_directory, self._settings.data_dir)
             self._faults.clear()
             self.clock.forget_listeners()
+            if rewind_clock:
+                self.clock.rewind()
             await self.open()
             await self.start()
         except BaseException as error:
@@ -123,6 +130,7 @@ async def open_dev_server(settings: Settings, *, clock: SystemClock, seed: bytes
     Args:
         seed: a seed file's content, loaded at each start and reset.
     """
+    gc.freeze()  # what is loaded by now stays; engines come and go, and only they are looked at when they do
     server = DevServer(settings, clock, seed)
     await server.open()
     return server

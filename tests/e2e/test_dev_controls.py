@@ -437,6 +437,20 @@ class TestReset:
                 await asyncio.sleep(0.01)
         assert (await control(running, "GET", "clock"))["aheadSeconds"] == 50
 
+    async def test_the_clock_is_rewound_where_that_is_asked_for(
+        self, running: Running, receiver: WebhookReceiver
+    ) -> None:
+        await control(running, "POST", "clock", json={"advanceSeconds": 864_000})
+
+        await control(running, "POST", "reset", 204, json={"rewindClock": True})
+
+        assert (await control(running, "GET", "clock"))["aheadSeconds"] == 0
+        await running.subscribe(receiver.url, OPT_OUTS)
+        await running.publish(an_opt_out())
+        await receiver.wait_for(1)
+        refused = await control(running, "POST", "reset", 400, json={"rewind": True})
+        assert refused["errors"][0]["parameterName"] == "rewind"
+
 
 SEED = """
 accounts:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.command_line import run
 from tests.e2e.processes import BellwireProcess, bellwire
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "development-controls.md"
@@ -18,7 +19,8 @@ def test_the_documented_seed_file_is_loaded_at_start(tmp_path: Path) -> None:
     (tmp_path / "seed.yaml").write_text(example[1])
 
     with BellwireProcess(
-        *("dev", "--no-traffic", "--port", "0", "--data", str(tmp_path / "data"), "--seed", str(tmp_path / "seed.yaml"))
+        *("dev", "--no-traffic", "--port", "0", "--data", str(tmp_path / "data")),
+        *("--seed", str(tmp_path / "seed.yaml"), "--env-file", str(tmp_path / "found.env")),
     ) as process:
         answer = httpx.post(
             f"{process.url()}/restapi/oauth/token",
@@ -27,7 +29,9 @@ def test_the_documented_seed_file_is_loaded_at_start(tmp_path: Path) -> None:
             trust_env=False,
         )
 
+        written = (tmp_path / "found.env").read_text()
     assert answer.status_code == 200, answer.text
+    assert written == run("env", "--data", str(tmp_path / "data")).out
 
 
 def test_a_broken_seed_file_is_refused_with_all_that_is_wrong_and_exit_code_2(tmp_path: Path) -> None:

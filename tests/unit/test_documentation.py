@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bellwire.api import a2p_parameters, sms_consents
 from bellwire.api.a2p_batches import MAX_BODY_BYTES
 from bellwire.api.publish import IDEMPOTENCY_KEY, PublishLimits
 from bellwire.api.rate_limits import PENALTY_SECONDS, RateGroup
+from bellwire.cli.sms import sms
 from bellwire.delivery.lane import LaneLimits
 from bellwire.delivery.schedule import RetryPolicy
 from bellwire.engine import publish
@@ -19,12 +21,14 @@ from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import MAX_PARALLEL_SESSIONS
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.seed import GENEROUS_FACTOR
+from bellwire.engine.sms_lists import MAX_NUMBERS
 from bellwire.families import REGISTRY
 from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
 from bellwire.filters.topic import MAX_EVENT_LENGTH
 from bellwire.settings import Settings, declarations
 from bellwire.sms.batch_request import MAX_TEXT_LENGTH
+from bellwire.sms.codes import ErrorCode
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS, MAX_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
@@ -98,6 +102,12 @@ LIMITS = {
     "life of an authorization code": f"{CODE_LIFETIME.total_seconds():g} s",
     "sessions of one user with one application": f"{MAX_PARALLEL_SESSIONS}",
     "wrong passwords before a login is locked": f"{default_of(Passwords, 'max_failed_attempts')}",
+    "records of a page of batches, messages and opt-outs, also by default": f"{a2p_parameters.MAX_PER_PAGE}",
+    "records of a page of consents, by default": f"{sms_consents.DEFAULT_PER_PAGE}",
+    "numbers in `phoneNumber`": f"{MAX_NUMBERS}",
+    "numbers in `from`, and in `to`, of a list of consents": f"{sms_consents.MAX_NUMBERS_LISTED}",
+    "numbers in `from`, and in `to`, of a search of consents": f"{sms_consents.MAX_NUMBERS_SEARCHED}",
+    "records of one change of consents": f"{sms_consents.MAX_PATCHED}",
 } | {
     f"requests of one user and application a minute, group {group.label}": f"{group.per_minute}"
     for group in (RateGroup.LIGHT, RateGroup.MEDIUM, RateGroup.HEAVY, RateGroup.AUTH)
@@ -127,6 +137,19 @@ def test_settings_named_in_the_pages_exist() -> None:
 
     assert named <= declarations().keys()
     assert len(named) > 8
+
+
+def test_every_sms_error_code_and_command_has_its_line() -> None:
+    page = (DOCS / "sms-reading.md").read_text()
+    table = page.partition("## Error codes")[2]
+    rows = [
+        tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in table.splitlines() if "| `SMS-" in line
+    ]
+
+    assert rows == [(str(code), code.sentence) for code in ErrorCode]
+    for command in sms.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        assert f"| `bellwire sms {name}" in page
 
 
 def test_the_readme_names_every_event_family_once() -> None:

@@ -10,7 +10,7 @@ from fastapi import Depends, Query
 
 from bellwire.api.authentication import require_scope
 from bellwire.api.moments import Moment
-from bellwire.engine.page_tokens import MAX_TOKEN_LENGTH, bad_token
+from bellwire.engine.page_tokens import MAX_TOKEN_LENGTH, TOKEN_PATTERN
 from bellwire.errors import InvalidRequest
 from bellwire.model.identity import Caller
 from bellwire.model.permission import Permission
@@ -35,6 +35,7 @@ PageToken = Annotated[
     Query(
         alias="pageToken",
         max_length=MAX_TOKEN_LENGTH,
+        pattern=TOKEN_PATTERN,
         description="One of `paging` of an earlier answer; what else was asked then need not be asked again.",
     ),
 ]
@@ -50,8 +51,6 @@ class Paging:
 
 
 def paging(token: PageToken = None, per_page: PerPage = None) -> Paging:
-    if token == "":
-        raise bad_token("it is empty")
     return Paging(token, None if per_page is None else min(per_page, MAX_PER_PAGE))
 
 

@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from bellwire.api.bodies import optional_json
 from bellwire.api.problems import documented, internal_error
 from bellwire.engine.faults import Fault, Faults, NewFault
 from bellwire.engine.seed_load import Seeded
@@ -42,14 +43,19 @@ class DevClock(Protocol):
         ...
 
 
+class Reset(Protocol):
+    async def __call__(self, *, rewind_clock: bool) -> None:
+        """Back to the seed; returns when the server answers again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevControls:
     """What the routes act on."""
 
     clock: DevClock
     faults: Faults
-    reset: Callable[[], Awaitable[None]]
-    """Back to the seed; returns when the server answers again."""
+    reset: Reset
     seed: Callable[[bytes], Awaitable[Seeded]]
 
 
@@ -69,6 +75,13 @@ class Advance(_View):
     model_config = ConfigDict(extra="forbid")
 
     advance_seconds: float = Field(gt=0, le=MAX_ADVANCE_SECONDS)
+
+
+class ResetRequest(_View):
+    model_config = ConfigDict(extra="forbid")
+
+    rewind_clock: bool = False
+    """The clock shows the machine's time again, as after a restart."""
 
 
 class FaultView(_View):
@@ -139,12 +152,12 @@ def dev_routes(controls: DevControls) -> APIRouter:
             raise NotFound("CMN-102", "Resource for parameter [faultId] is not found", parameter="faultId")
         return Response(status_code=204)
 
-    @router.post("/reset", summary="Back to the seed", status_code=204)
-    async def reset() -> Response:
+    @router.post("/reset", summary="Back to the seed", status_code=204, responses=documented(400))
+    async def reset(body: ResetRequest | None = Depends(optional_json(ResetRequest))) -> Response:
         """Subscriptions, sessions, events, history, faults and all that was provisioned are gone; the demo account is
         as at first, with the same credentials, and the seed file that the server was started with is loaded again. The
-        clock stays where it is."""
-        await controls.reset()
+        clock stays where it is, unless it is to be rewound."""
+        await controls.reset(rewind_clock=body is not None and body.rewind_clock)
         return Response(status_code=204)
 
     @router.post(

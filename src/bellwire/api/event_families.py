@@ -7,6 +7,7 @@ written here twice: all of it comes from the families' declarations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -75,20 +76,23 @@ class EventFamilies(BaseModel):
 def family_routes() -> APIRouter:
     """The families' reference; public, since it is documentation."""
     router = APIRouter(tags=["Event families"])
-    records = {
-        name: _family_info(name, list(templates))
-        for name, templates in groupby(reference(), key=lambda template: template.family)
-    }
+
+    @cache  # made when first asked for: the schemas of all bodies would hold up each start
+    def records() -> dict[str, EventFamilyInfo]:
+        return {
+            name: _family_info(name, list(templates))
+            for name, templates in groupby(reference(), key=lambda template: template.family)
+        }
 
     @router.get("/bellwire/v1/event-families", summary="All event families, their filters, parameters and bodies")
     async def list_event_families() -> EventFamilies:
-        return EventFamilies(records=list(records.values()))
+        return EventFamilies(records=list(records().values()))
 
     @router.get("/bellwire/v1/event-families/{name}", summary="One event family", responses=documented(404))
     async def read_event_family(name: str) -> EventFamilyInfo:
-        if name not in records:
+        if name not in records():
             raise NotFound("CMN-102", f"There is no event family {name[:100]!r}", parameter="name")
-        return records[name]
+        return records()[name]
 
     return router
 

@@ -21,7 +21,7 @@ from bellwire.api.csv_answers import MEDIA_TYPE, csv_answer
 from bellwire.api.problems import CALLED_WITH_TOKEN
 from bellwire.engine.assign_consents import ConsentAssignment, WantedConsent
 from bellwire.engine.consent_lists import ConsentLists, HistoryQuestion
-from bellwire.engine.page_tokens import MAX_TOKEN_LENGTH
+from bellwire.engine.page_tokens import MAX_TOKEN_LENGTH, TOKEN_PATTERN
 from bellwire.errors import ErrorEntry, InvalidRequest
 from bellwire.model.identity import Caller
 from bellwire.model.sms import ConsentCoverage, ConsentSource, ConsentStatus
@@ -31,7 +31,7 @@ from bellwire.sms.bodies import wire_time
 
 PREFIX = "/restapi/v2/accounts/{accountId}/sms/consents"
 DEFAULT_PER_PAGE = 100
-MAX_NUMBERS_LISTED = 100
+MAX_NUMBERS_LISTED = 50
 MAX_NUMBERS_SEARCHED = 20
 MAX_PATCHED = 1000
 COLUMNS = (
@@ -95,7 +95,7 @@ class ConsentSearch(_Wire):
     opt_status: ConsentStatus | None = None
     coverage: list[ConsentCoverage] | None = Field(default=None, min_length=1)
     campaign_type: list[CampaignType] | None = Field(default=None, min_length=1)
-    page_token: str | None = Field(default=None, min_length=1, max_length=MAX_TOKEN_LENGTH)
+    page_token: str | None = Field(default=None, max_length=MAX_TOKEN_LENGTH, pattern=TOKEN_PATTERN)
     per_page: int | None = Field(default=None, ge=1, strict=True)
 
 

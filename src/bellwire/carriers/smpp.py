@@ -62,7 +62,11 @@ class SmppCarrier(Carrier):
         self._pace = Pace(account.session.submits_per_second)
         self._link = make_link(self, self._make_session)
         self._outbound = Outbound(
-            account.outbound, self._pace, random=random, retry_seconds=lambda: self._link.seconds_to_next_try
+            account.outbound,
+            self._pace,
+            places=_places(account.session),
+            random=random,
+            retry_seconds=lambda: self._link.seconds_to_next_try,
         )
         self._inbound: Inbound | None = None
         self._handing_on: asyncio.Task[None] | None = None
@@ -79,6 +83,9 @@ class SmppCarrier(Carrier):
         self._handing_on = asyncio.create_task(self._inbound.run(), name="smpp inbound")
         self._handing_on.add_done_callback(self._ended)
         self._link.start()
+
+    async def room(self) -> int:
+        return await self._outbound.room()
 
     async def submit(self, texts: Sequence[OutgoingText]) -> Sequence[SubmitOutcome]:
         return await self._outbound.submit(texts)
@@ -151,3 +158,8 @@ class SmppCarrier(Carrier):
 
     def _make_session(self, now: float) -> Session[PartOf]:
         return Session(self._account.bind, self._account.session, self._pace, now=now)
+
+
+def _places(session: SessionLimits) -> int:
+    """A window, or what can be written in a second where that is less: what is in doubt after a crash."""
+    return min(session.window, max(1, int(session.submits_per_second or session.window)))

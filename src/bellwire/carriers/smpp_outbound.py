@@ -59,13 +59,21 @@ class Outbound:
     """Belongs to one event loop. Told by its owner when a link is there and what the peer says."""
 
     def __init__(
-        self, policy: OutboundPolicy, pace: Pace, *, random: Random, retry_seconds: Callable[[], float]
+        self,
+        policy: OutboundPolicy,
+        pace: Pace,
+        *,
+        places: int,
+        random: Random,
+        retry_seconds: Callable[[], float],
     ) -> None:
         """Args:
+        places: texts that it is given to begin with at the same time.
         retry_seconds: how long there will be no link, about.
         """
         self._policy = policy
         self._pace = pace
+        self._places = places
         self._random = random
         self._retry_seconds = retry_seconds
         self._loop = asyncio.get_running_loop()
@@ -77,6 +85,7 @@ class Outbound:
         self._reference = random.randrange(256)
         self._refused_for_now: OrderedDict[MessageId, int] = OrderedDict()
         self._is_closed = False
+        self._room_made = asyncio.Event()
         self.answers: Counter[str] = Counter()
         """submit_sm by what they came to."""
 
@@ -84,6 +93,18 @@ class Outbound:
     def waiting_texts(self) -> int:
         """Texts without an outcome."""
         return len(self._live)
+
+    async def room(self) -> int:
+        """See `Carrier.room`: the free places; none without a link."""
+        while (room := self._free_places()) < 1:
+            self._room_made.clear()
+            pause = self._pace.pause_left(self._loop.time()) if self._connection is not None else 0.0
+            try:
+                async with asyncio.timeout(pause or None):
+                    await self._room_made.wait()
+            except TimeoutError:
+                pass
+        return room
 
     async def submit(self, texts: Sequence[OutgoingText]) -> Sequence[SubmitOutcome]:
         """See `Carrier.submit`. Where the caller gives up, what was not begun is not sent."""
@@ -109,6 +130,7 @@ class Outbound:
 
     def linked(self, connection: SmppConnection[PartOf]) -> None:
         self._connection = connection
+        self._room_made.set()
         self._pump()
 
     def unlinked(self, unanswered: Sequence[PartOf]) -> None:
@@ -162,6 +184,11 @@ class Outbound:
         if self._pump_timer is not None:
             self._pump_timer.cancel()
 
+    def _free_places(self) -> int:
+        if self._connection is None or self._is_closed or self._pace.pause_left(self._loop.time()) > 0:
+            return 0
+        return self._places - len(self._live)
+
     # One text.
 
     def _accept(self, text: OutgoingText) -> _Entry | SubmitOutcome:
@@ -199,6 +226,7 @@ class Outbound:
             self._settle(entry, self._retry_seconds())
             if self._connection is not None:
                 self._connection.abort()
+                self._connection = None
         elif self._count_temporary(submission.text.message) >= MAX_TEMPORARY_REFUSALS:
             submission.refused(part, ErrorCode.UP_500)
             self._settle(entry, 0.0)
@@ -223,6 +251,7 @@ class Outbound:
 
     def _resolve(self, entry: _Entry, outcome: SubmitOutcome) -> None:
         self._live.pop(entry, None)
+        self._room_made.set()
         if entry.deadline is not None:
             entry.deadline.cancel()
         if entry.is_queued:
@@ -279,7 +308,13 @@ class Outbound:
             if at > now:
                 self._pump_at(at)
                 break
-            connection.submit(entry.submission.parts[part], PartOf(entry, part))
+            try:
+                connection.submit(entry.submission.parts[part], PartOf(entry, part))
+            except ValueError:  # a number that is none
+                self.answers["refused"] += 1
+                entry.submission.refused(part, ErrorCode.RC_501)
+                self._settle(entry, 0.0)
+                continue
             entry.submission.written(part)
             wrote = True
         if wrote:

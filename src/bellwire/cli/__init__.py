@@ -28,6 +28,7 @@ from bellwire.cli.publish import publish
 from bellwire.cli.replay import replay
 from bellwire.cli.serve import serve
 from bellwire.cli.settings import settings
+from bellwire.cli.sms import sms
 from bellwire.cli.subscriptions import subscriptions
 from bellwire.errors import BellwireError, Misconfigured
 
@@ -49,6 +50,7 @@ app.command()(events)
 app.command()(deliveries)
 app.command()(replay)
 app.add_typer(subscriptions, name="subscriptions")
+app.add_typer(sms, name="sms")
 app.add_typer(admin, name="admin")
 app.command()(check)
 app.command()(backup)

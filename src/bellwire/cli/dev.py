@@ -14,7 +14,7 @@ import typer
 from bellwire.cli.data_directory import DEV_DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from bellwire.compose import Server
     from bellwire.engine.seed import DemoCredentials
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def dev(
+    *,
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default="8710")
     ] = None,
@@ -38,6 +39,9 @@ def dev(
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with settings, else BELLWIRE_CONFIG.")
+    ] = None,
+    env_file: Annotated[
+        Path | None, typer.Option(help="Write what `bellwire env` prints to this file, once the server answers.")
     ] = None,
 ) -> None:
     """Run the server for development: a seeded demo account, plain http and loopback webhooks allowed.
@@ -56,17 +60,22 @@ def dev(
     from contextlib import asynccontextmanager
     from urllib.parse import urlsplit
 
-    from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH, Sample, line_for
-    from bellwire.cli.process import run_server
-    from bellwire.development import DevServer
-    from bellwire.observe.logs import set_up_logs
-    from bellwire.settings import LogFormat, local_url
+    from bellwire.cli.quick_imports import quick_imports
+
+    with quick_imports():
+        from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH, Sample, line_for
+        from bellwire.cli.process import run_server
+        from bellwire.development import DevServer
+        from bellwire.observe.logs import set_up_logs
+        from bellwire.settings import LogFormat, local_url
 
     set_up_logs(level=settings.log_level, json_lines=settings.log_format is LogFormat.JSON)
 
     @asynccontextmanager
     async def with_traffic(server: Server, running: Settings) -> AsyncIterator[None]:
         url = local_url(running.host, running.port)
+        if env_file is not None and server.demo is not None:
+            _write_env(env_file, server.demo.env(url))
         typer.echo(_what_runs(url, running, server.notes, server.demo, traffic=traffic))
         sample = Sample(typer.echo)
 
@@ -91,6 +100,18 @@ def dev(
         typer.echo("stopping")
 
     run_server(settings, dev=True, beside=with_traffic, seed=seed_text)
+
+
+def _write_env(path: Path, variables: Mapping[str, str]) -> None:
+    """Whole or not at all, and for this user alone."""
+    from bellwire.cli.failure import EXIT_USAGE, CommandFailed
+
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        fresh.replace(path)
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be written: {error.strerror}", EXIT_USAGE) from error
 
 
 def _read_seed(path: Path) -> bytes:

@@ -40,7 +40,10 @@ def serve(
 
     from contextlib import asynccontextmanager
 
-    from bellwire.cli.process import run_server
+    from bellwire.cli.quick_imports import quick_imports
+
+    with quick_imports():
+        from bellwire.cli.process import run_server
     from bellwire.observe.logs import set_up_logs
     from bellwire.settings import LogFormat, local_url
 

@@ -20,7 +20,8 @@ import msgspec
 from bellwire.errors import InvalidRequest
 from bellwire.ports.slices import Slice
 
-MAX_TOKEN_LENGTH = 16_384
+MAX_TOKEN_LENGTH = 4096
+TOKEN_PATTERN = r"^[A-Za-z0-9_-]+$"  # noqa: S105 - no secret
 _SIGNATURE_BYTES = 12
 
 Q = TypeVar("Q")

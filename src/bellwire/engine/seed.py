@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -211,9 +212,13 @@ async def _make_applications(writer: DirectoryWriter, full_secret: str, limited_
         await writer.save_application(application)
 
 
+_hashed = lru_cache(maxsize=1)(hash_password)
+"""Kept for resets, which make the same logins again: it takes a tenth of a second, on purpose."""
+
+
 async def _make_logins(credentials: CredentialStore, password: str) -> None:
     """All users have one password, hashed once: a dozen hashes would take most of a second from the first start."""
-    password_hash = await asyncio.to_thread(hash_password, password)
+    password_hash = await asyncio.to_thread(_hashed, password)
     for person in PEOPLE:
         await credentials.save_login(
             UserLogin(extension_id=person.extension_id, user_name=person.user_name, password_hash=password_hash)

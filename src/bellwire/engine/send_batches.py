@@ -95,6 +95,9 @@ class Sending:
         self._slots = asyncio.Semaphore(CHUNKS_UNDER_WAY)
         self._under_way: set[asyncio.Task[None]] = set()
         self._paused_until = 0.0
+        self._submitted = asyncio.Event()
+        """Nothing is between being read and being submitted."""
+        self._submitted.set()
         self._task: asyncio.Task[None] | None = None
         self.counts: dict[str, int] = {}
 
@@ -169,11 +172,20 @@ class Sending:
             now = self._clock.monotonic()
             chunk: list[QueuedMessage] = []
             if now >= self._paused_until:
-                for share in self._throughput.take(now, CHUNK):
+                most = await self._carriers_room()
+                for share in self._throughput.take(self._clock.monotonic(), most):
                     chunk += await self._patiently(partial(self._read, share))
             if chunk:
+                self._submitted.clear()
                 return chunk
             await self._sleep(now)
+
+    async def _carriers_room(self) -> int:
+        """How many messages may be handed over. Where these are in doubt until they are submitted, what is on its way
+        has to have arrived first: the carrier does not know of it yet."""
+        if not self._carrier.resubmits_safely:
+            await self._submitted.wait()
+        return min(CHUNK, await self._carrier.room())
 
     async def _sleep(self, now: float) -> None:
         """Until something may go, or something new comes."""
@@ -210,7 +222,10 @@ class Sending:
         to_send = [message for message in chunk if not message.opted_out]
         returned: list[QueuedMessage] = []
         in_doubt = not self._carrier.resubmits_safely
-        await self._patiently(lambda: self._progress.hand_over(chunk, in_doubt=in_doubt))
+        try:
+            await self._patiently(lambda: self._progress.hand_over(chunk, in_doubt=in_doubt))
+        finally:
+            self._submitted.set()
         if to_send:
             outcomes = await self._carrier.submit([message.outgoing for message in to_send])
             for message, outcome in zip(to_send, outcomes, strict=True):

@@ -21,6 +21,14 @@ class Carrier(Protocol):
         """Begin to connect and to hand in what comes; doesn't wait for a link."""
         ...
 
+    async def room(self) -> int:
+        """Wait until it could begin with a text, and say with how many.
+
+        What was submitted and not begun with is in doubt after a crash, for a carrier that can't be asked; so it is
+        given no more than this. There may be less once `submit` is called, and that is no error.
+        """
+        ...
+
     async def submit(self, texts: Sequence[OutgoingText]) -> Sequence[SubmitOutcome]:
         """Hand over texts, at most a few hundred a call; several calls may be under way.
 

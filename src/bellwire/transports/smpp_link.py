@@ -10,6 +10,8 @@ bounded memory; a peer that stays so is found dead by the session.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,6 +76,7 @@ class TcpSmppConnection(asyncio.Protocol, Generic[T]):
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
         self._peer_does_not_read = False
         self.session: Session[T]
         self.closed = self._loop.create_future()
@@ -81,8 +84,10 @@ class TcpSmppConnection(asyncio.Protocol, Generic[T]):
     # What its user does.
 
     def submit_at(self, now: float) -> float | None:
-        """As `Session.submit_at`; None, too, while the peer does not read."""
-        return None if self._peer_does_not_read else self.session.submit_at(now)
+        """As `Session.submit_at`; None, too, while the peer does not read, and once nothing can be written any more."""
+        if self._peer_does_not_read or self._transport.is_closing():
+            return None
+        return self.session.submit_at(now)
 
     def submit(self, pdu: SubmitSm, about: T) -> None:
         """As `Session.submit`; `flush` once all are submitted."""
@@ -145,16 +150,15 @@ class TcpSmppConnection(asyncio.Protocol, Generic[T]):
 
     def _set_timer(self) -> None:
         at = self.session.next_at
-        if at is None:
+        if at is None or at == self._timer_at:
             return
         if self._timer is not None:
-            if self._timer.when() == at and not self._timer.cancelled():
-                return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer = self._timer_at = None
         self._act(self.session.tick(self._loop.time()))
 
     def _close(self) -> None:
@@ -307,8 +311,13 @@ def link_to(peer: SmppPeer, random: Random, on_fatal: Callable[[BaseException], 
 def _sentence(problem: Exception) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted: {problem.verify_message}"
+    if isinstance(problem, socket.gaierror):
+        return f"the host's name can't be resolved: {problem.strerror}"
     if isinstance(problem, TimeoutError):
         return "it took too long to connect"
     if isinstance(problem, ssl.SSLError):
         return f"TLS failed: {(problem.reason or 'handshake failure').replace('_', ' ').lower()}"
-    return (isinstance(problem, OSError) and problem.strerror) or str(problem)
+    # asyncio's own text names the address once more, in its tuple form.
+    if isinstance(problem, OSError) and problem.errno is not None and problem.errno > 0:
+        return os.strerror(problem.errno)
+    return str(problem)

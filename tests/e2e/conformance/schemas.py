@@ -32,12 +32,17 @@ async def check_answer(answer: httpx.Response) -> None:
     described = listed or responses.get(_UNLISTED_ERROR)
     if described is None:  # the published document says nothing of this operation's errors
         return
-    schema = _schema(described)
-    if schema is None:
+    response = _resolved(described)
+    for name, header in response.get("headers", {}).items():
+        assert name in answer.headers or not _resolved(header).get("required"), f"header {name} is missing"
+    content = response.get("content")
+    if content is None:
         assert answer.content == b""
+    elif answer.headers["content-type"] == "text/csv; charset=utf-8":
+        assert "text/csv" in content
     else:
         assert answer.headers["content-type"] == "application/json; charset=UTF-8"
-        _validator_of(schema).validate(answer.json())
+        _validator_of(content["application/json"]["schema"]).validate(answer.json())
 
 
 def check_notification(document: dict[str, Any]) -> None:
@@ -78,11 +83,14 @@ def _operation(request: httpx.Request) -> dict[str, Any] | None:
     return None
 
 
-def _schema(response: dict[str, Any]) -> dict[str, Any] | None:
-    if "$ref" in response:
-        response = _document()["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    content = response.get("content")
-    return None if content is None else content["application/json"]["schema"]
+def _resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """A response or header of the document, or the shared one that it names."""
+    if "$ref" not in part:
+        return part
+    found: dict[str, Any] = _document()["components"]
+    for step in part["$ref"].removeprefix("#/components/").split("/"):
+        found = found[step]
+    return found
 
 
 def _validator_of(schema: dict[str, Any]) -> Draft202012Validator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -157,7 +158,16 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def set_stage(*, public_url: PublicUrl | None = None, conventions: Conventions | None = None) -> Stage:
+async def set_stage(
+    *,
+    public_url: PublicUrl | None = None,
+    conventions: Conventions | None = None,
+    more: Callable[[Authenticator, MemoryIdentity, SteppedClock], Sequence[APIRouter]] | None = None,
+) -> Stage:
+    """
+    Args:
+        more: makes the routes of resources that a stage has beside the usual ones.
+    """
     identity, installation, clock = MemoryIdentity(), MemoryInstallation(), SteppedClock()
     await _people(identity)
     await _applications(identity, clock)
@@ -187,6 +197,7 @@ async def set_stage(*, public_url: PublicUrl | None = None, conventions: Convent
             discovery_routes(authenticator=authenticator, public_url=public_url),
             directory_routes(directory=identity, authenticator=authenticator, public_url=public_url),
             probe_routes(authenticator, identity),
+            *(more(authenticator, identity, clock) if more is not None else ()),
             unsupported_routes(),
         ],
         conventions=conventions or Conventions(cors_origins=[ORIGIN], body_limit_bytes=10_000),

@@ -514,3 +514,57 @@ async def test_no_text_and_no_whole_number_is_logged(tmp_path: Path) -> None:
     assert "private" not in str(logs)
     assert THEIRS[1:] not in str(logs)
     assert OURS[1:] not in str(logs)
+
+
+# How much it is given.
+
+
+async def test_there_is_room_once_there_is_a_link_and_as_much_as_the_window_has(tmp_path: Path) -> None:
+    async with (
+        a_scripted_smsc() as smsc,
+        a_carrier(smsc.port, RecordingReports(), tmp_path, account=WINDOW_OF_TWO) as carrier,
+    ):
+        waiting = asyncio.create_task(carrier.room())
+        line = await smsc.line()
+        assert not waiting.done()
+        await line.accept_bind()
+        assert await waiting == 2
+
+        sending = asyncio.create_task(carrier.submit(texts("a", "b")))
+        first, second = await line.submit(), await line.submit()
+        waiting = asyncio.create_task(carrier.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        line.write(submit_answer(first.sequence_number, "1"))
+        assert await waiting == 1
+        line.write(submit_answer(second.sequence_number, "2"))
+        await sending
+        assert await carrier.room() == 2
+
+
+async def test_while_the_peer_wants_a_pause_there_is_no_room(tmp_path: Path) -> None:
+    async with a_scripted_smsc() as smsc, a_carrier(smsc.port, RecordingReports(), tmp_path) as carrier:
+        line = await smsc.bound_line()
+        await until(lambda: carrier.is_bound)
+        sending = asyncio.create_task(carrier.submit(texts("a")))
+        await answer(line, status=0x58)
+        await sending
+        waiting = asyncio.create_task(carrier.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+        assert await waiting == 10
+        sending = asyncio.create_task(carrier.submit(texts("a")))
+        await answer(line, "id")
+        assert await sending == [Submitted(("id",))]
+
+
+async def test_where_little_a_second_was_agreed_little_is_taken(tmp_path: Path) -> None:
+    account = SmppAccount(BIND, SessionLimits(window=100, submits_per_second=3.0))
+    async with (
+        a_scripted_smsc() as smsc,
+        a_carrier(smsc.port, RecordingReports(), tmp_path, account=account) as carrier,
+    ):
+        await smsc.bound_line()
+
+        assert await carrier.room() == 3

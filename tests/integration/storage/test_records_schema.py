@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine, inspect
 
 from bellwire.errors import Misconfigured
 from bellwire.storage.records import FILE_NAME, Records
-from bellwire.storage.records.schema import HEAD, MIGRATIONS, bring_up_to_date
+from bellwire.storage.records.schema import HEAD, MIGRATIONS, bring_up_to_date, upgrade
 from bellwire.storage.records.tables import METADATA
 
 
@@ -25,7 +25,8 @@ def description(connection: Connection) -> dict[str, Any]:
     return {
         table: {
             "columns": [
-                (column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(table)
+                (column["name"], str(column["type"]), column["nullable"], column["default"])
+                for column in inspector.get_columns(table)
             ],
             "key": inspector.get_pk_constraint(table),
             "foreign keys": sorted(inspector.get_foreign_keys(table), key=str),
@@ -39,9 +40,12 @@ def description(connection: Connection) -> dict[str, Any]:
 
 def test_migrations_and_metadata_end_in_the_same_schema() -> None:
     with create_engine("sqlite://").connect() as migrated, create_engine("sqlite://").connect() as created:
-        bring_up_to_date(migrated)
-        METADATA.create_all(created)
+        with migrated.begin():
+            upgrade(migrated)
+        bring_up_to_date(created)
         assert description(migrated) == description(created)
+        stamps = [one.exec_driver_sql("SELECT * FROM alembic_version").all() for one in (migrated, created)]
+        assert stamps == [[(HEAD,)]] * 2
         assert compare_metadata(MigrationContext.configure(migrated), METADATA) == []
 
 

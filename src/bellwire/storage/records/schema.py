@@ -1,6 +1,6 @@
 """Bringing a records database to this release's tables: Alembic, run from the package, without a file of its own.
 
-Alembic takes a good part of a second to import, so it is loaded only when a file is new or older than `HEAD`.
+Alembic takes a good part of a second to import, so it is loaded only when a file is older than `HEAD`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from bellwire.errors import Misconfigured, Problem
+from bellwire.storage.records.tables import METADATA
 
 HEAD = "0003"
 """The newest revision in `migrations/versions`."""
@@ -37,7 +38,17 @@ def bring_up_to_date(connection: Connection) -> None:
                     ),
                 )
             )
-        upgrade(connection)
+        if present is None and not inspect(connection).get_table_names():
+            _create(connection)
+        else:
+            upgrade(connection)
+
+
+def _create(connection: Connection) -> None:
+    """All tables in an empty database, as the migrations would leave them: a test compares the two."""
+    METADATA.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
 def upgrade(connection: Connection) -> None:

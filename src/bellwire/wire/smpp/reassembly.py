@@ -75,8 +75,6 @@ class _Text:
     handed_on_ms: int | None = None
 
     def is_due(self, now_ms: int, wait_ms: int) -> bool:
-        if self.handed_on_ms is not None or not self.parts:
-            return False
         return len(self.parts) == self.key[3] or self.is_superseded or now_ms - self.first_ms >= wait_ms
 
 
@@ -84,18 +82,20 @@ class Reassembly:
     def __init__(self, limits: ReassemblyLimits, *, new_id: Callable[[], str]) -> None:
         self._limits = limits
         self._new_id = new_id
-        self._texts: dict[str, _Text] = {}
+        self._waiting: dict[str, _Text] = {}
+        self._remembered: dict[str, _Text] = {}
+        """Handed on, the oldest first."""
         self._by_key: dict[tuple[str, str, str, int], _Text] = {}
         self._bytes = 0
 
     @property
     def waiting_parts(self) -> int:
-        return sum(len(text.parts) for text in self._texts.values())
+        return sum(len(text.parts) for text in self._waiting.values())
 
     @property
     def is_empty(self) -> bool:
         """Nothing waits and nothing is remembered."""
-        return not self._texts
+        return not self._waiting and not self._remembered
 
     def place(self, part: TextPart) -> New | Here | NoRoom:
         """Where a part belongs; a New one is `add`ed when it is kept, before the next is placed."""
@@ -105,17 +105,18 @@ class Reassembly:
         if self._bytes + len(part.content) + _OVERHEAD_BYTES > self._limits.max_bytes:
             return NoRoom()
         if text is None or part.number in text.digests or text.handed_on_ms is not None:
-            return New(self._new_id()) if len(self._texts) < self._limits.max_texts else NoRoom()
+            has_room = len(self._waiting) + len(self._remembered) < self._limits.max_texts
+            return New(self._new_id()) if has_room else NoRoom()
         return New(text.id)
 
     def add(self, text_id: str, part: TextPart) -> None:
         """A part is kept under that text."""
-        text = self._texts.get(text_id)
+        text = self._waiting.get(text_id)
         if text is None:
             text = _Text(text_id, _key(part), part.received_ms)
             if (before := self._by_key.get(text.key)) is not None:
                 before.is_superseded = True
-            self._texts[text_id] = self._by_key[text.key] = text
+            self._waiting[text_id] = self._by_key[text.key] = text
         text.digests[part.number] = _digest(part)
         text.parts[part.number] = part
         self._bytes += len(part.content) + _OVERHEAD_BYTES
@@ -131,25 +132,25 @@ class Reassembly:
         """The texts to hand on: their parts that have come, in their order."""
         return [
             (text.id, tuple(part for _, part in sorted(text.parts.items())))
-            for text in self._texts.values()
+            for text in self._waiting.values()
             if text.is_due(now_ms, self._limits.wait_ms)
         ]
 
     def handed_on(self, text_id: str, now_ms: int) -> None:
-        text = self._texts[text_id]
+        text = self._remembered[text_id] = self._waiting.pop(text_id)
         self._bytes -= sum(len(part.content) + _OVERHEAD_BYTES for part in text.parts.values())
         text.parts = {}
         text.handed_on_ms = now_ms
 
     def forget(self, now_ms: int) -> list[str]:
         """Drop what was handed on long ago; returns the texts whose parts need not be kept any more."""
-        old = [
-            text
-            for text in self._texts.values()
-            if text.handed_on_ms is not None and now_ms - text.handed_on_ms >= self._limits.remember_ms
-        ]
+        old = []
+        for text in self._remembered.values():
+            if text.handed_on_ms is not None and now_ms - text.handed_on_ms < self._limits.remember_ms:
+                break
+            old.append(text)
         for text in old:
-            del self._texts[text.id]
+            del self._remembered[text.id]
             if self._by_key.get(text.key) is text:
                 del self._by_key[text.key]
         return [text.id for text in old]

@@ -123,6 +123,7 @@ class Session(Generic[T]):
         self._numbers = SequenceNumbers()
         self._window: Window[T] = Window(limits.window, limits.timers.response)
         self._deliveries: Counter[int] = Counter()
+        self._unacknowledged = 0
         self._timers = Timers.connected(limits.timers, now)
         self._ended = False
         self._out = bytearray()
@@ -177,6 +178,7 @@ class Session(Generic[T]):
         """Answer a deliver_sm. No longer possible once the session has ended: the peer hands it over again."""
         if self._ended or not self._deliveries[sequence]:
             return
+        self._unacknowledged -= 1
         self._deliveries[sequence] -= 1
         if not self._deliveries[sequence]:
             del self._deliveries[sequence]
@@ -294,10 +296,11 @@ class Session(Generic[T]):
         if self._timers.phase is Phase.BINDING:
             self._write(DeliverSmResp(Status.INVALID_BIND_STATUS), sequence)
             return []
-        if self._timers.phase is Phase.UNBINDING or self._deliveries.total() >= self._limits.max_deliveries:
+        if self._timers.phase is Phase.UNBINDING or self._unacknowledged >= self._limits.max_deliveries:
             self._write(DeliverSmResp(Status.TEMPORARY_APPLICATION_ERROR), sequence)
             return []
         self._timers = self._timers.worked(now)
+        self._unacknowledged += 1
         self._deliveries[sequence] += 1
         return [Delivery(sequence, pdu)]
 

@@ -1,0 +1,350 @@
+"""The pytest plugin as its users run it: pytest in a process of its own, over a project of a few tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import clean_environment
+
+pytestmark = pytest.mark.timeout(300)  # servers are started and reset a good many times
+
+ROOT = Path(__file__).resolve().parents[3]
+IMPORTS = """
+import time
+
+import pytest
+
+from bellwire.testing import Bellwire, Notification, NotReceived, Rejected
+
+MESSAGES = "/restapi/v1.0/account/~/a2p-sms/messages"
+INBOUND = MESSAGES + "?direction=Inbound"
+BODY = {"id": "1", "direction": "Inbound", "from": "+16505550142", "to": ["+16505550180"], "messageStatus": "Delivered"}
+LONG = 60
+"""
+
+
+@pytest.fixture
+def installed() -> None:
+    """The plugin as pytest finds it by itself; the other tests name it, so that no other plugin costs time."""
+    if not entry_points(group="pytest11", name="bellwire"):
+        reason = "Bellwire is installed here without its pytest plugin; `make .venv/.bellwire-test` installs it anew"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+
+def pytest_run(
+    directory: Path, *arguments: str, by_itself: bool = False, **files: str
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest over files, by their names without the ending.
+
+    Args:
+        by_itself: pytest finds the plugin as it does for users, and all others that are installed.
+    """
+    for name, text in files.items():
+        (directory / f"{name}.py").write_text(text)
+    alone = {} if by_itself else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    named = () if by_itself else ("-p", "bellwire.testing.plugin")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-ra", *named, *arguments],
+        cwd=directory,
+        env=clean_environment({"NO_PROXY": "*", "COLUMNS": "200", **alone}),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_what_the_documentation_promises(tmp_path: Path) -> None:
+    finished = pytest_run(
+        tmp_path,
+        test_all=IMPORTS
+        + """
+import json
+import urllib.request
+
+
+def test_events_arrive_and_can_be_waited_for_by_number_and_by_what_they_are(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook(verification_token="t0")
+    subscription = bellwire.subscribe(webhook, INBOUND, verificationToken="t0")
+    assert webhook.handshakes == 1
+    bellwire.publish(MESSAGES, BODY, uuid="first")
+    bellwire.publish([{"event": MESSAGES, "body": {**BODY, "id": number}} for number in ("2", "3")])
+    third = webhook.wait(lambda notification: notification.body["id"] == "3", timeout=LONG)
+    assert isinstance(third, Notification)
+    arrived = webhook.wait(3, timeout=LONG)
+    assert {one.body["id"] for one in arrived} == {"1", "2", "3"}
+    first = webhook.wait(lambda one: one.uuid == "first")
+    assert (first.subscription_id, first.owner_id) == (subscription, bellwire.extension_id)
+    assert first.event == INBOUND.replace("~", bellwire.account_id)
+    assert first.headers["verification-token"] == "t0"
+    assert first.content["body"] == BODY
+
+
+def test_nothing_is_left_of_the_test_before(bellwire: Bellwire) -> None:
+    assert bellwire.admin("GET", "/bellwire/v1/subscriptions")["records"] == []
+    assert bellwire.admin("GET", "/bellwire/v1/events")["records"] == []
+    assert bellwire.admin("GET", "/bellwire/v1/deliveries")["records"] == []
+
+
+def test_env_is_what_sdks_need(bellwire: Bellwire) -> None:
+    assert {"RC_SERVER_URL", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"} <= bellwire.env.keys()
+    assert {"BELLWIRE_PUBLISHER_KEY", "BELLWIRE_A2P_NUMBER"} <= bellwire.env.keys()
+    with urllib.request.urlopen(bellwire.env["RC_SERVER_URL"] + "/bellwire/v1/health") as answer:
+        assert json.load(answer)["status"]
+
+
+def test_what_does_not_match_does_not_arrive_and_explain_says_why(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, INBOUND)
+    outbound = {**BODY, "direction": "Outbound"}
+    bellwire.publish(MESSAGES, outbound)
+    bellwire.settle(LONG)
+    assert webhook.notifications == []
+    said = bellwire.explain(INBOUND, {"event": MESSAGES, "body": outbound})
+    assert said["reasons"][0]["message"] == "direction: the filter wants Inbound; the event has Outbound"
+
+
+def test_the_clock_is_moved_ahead(bellwire: Bellwire) -> None:
+    before = bellwire.clock.now()
+    assert (bellwire.clock.advance(3600) - before).total_seconds() >= 3600
+
+
+def test_and_is_back_for_the_next_test(bellwire: Bellwire) -> None:
+    assert abs(bellwire.clock.now().timestamp() - time.time()) < 600
+
+
+def test_failing_endpoints_and_faults_are_got_over_by_retries(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    webhook.answer(503, times=1)
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.publish(MESSAGES, BODY)
+    first, second = webhook.wait(2, timeout=LONG)[:2]
+    assert first.uuid == second.uuid
+    fault = bellwire.faults.deliveries(failure="connect_refused")
+    bellwire.publish(MESSAGES, {**BODY, "id": "2"}, uuid="held-up")
+    bellwire.settle(LONG)
+    assert all(one.uuid != "held-up" for one in webhook.notifications)
+    fault.clear()
+    bellwire.clock.advance(900)
+    webhook.wait(lambda one: one.uuid == "held-up", timeout=LONG)
+
+
+def test_texts_come_in_and_stop_is_an_opt_out(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, INBOUND, "/restapi/v1.0/account/~/a2p-sms/opt-outs")
+    message = bellwire.sms.inbound("STOP", sender="+16505550199")
+    opt_out = webhook.wait(lambda one: one.event.endswith("/opt-outs"), timeout=LONG)
+    assert opt_out.body["to"] == "+16505550199"
+    text = webhook.wait(lambda one: "/messages" in one.event, timeout=LONG)
+    assert (text.body["id"], text.body["from"]) == (message, "+16505550199")
+
+
+def test_logins_can_be_refused(bellwire: Bellwire) -> None:
+    bellwire.faults.tokens(status=503)
+    with pytest.raises(AssertionError, match="503"):
+        bellwire.token()
+    assert bellwire.token()
+
+
+def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
+    bellwire.publish("/restapi/v1.0/account/~/extension/~/voicemail", bellwire.sample("voicemail"))
+    (event,) = bellwire.admin("GET", "/bellwire/v1/events")["records"]
+    assert event["topic"] == f"/restapi/v1.0/account/{bellwire.account_id}/extension/{bellwire.extension_id}/voicemail"
+""",
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    assert "10 passed" in finished.stdout
+
+
+def test_failures_say_what_arrived_and_why_the_rest_did_not(tmp_path: Path) -> None:
+    finished = pytest_run(
+        tmp_path,
+        test_failing=IMPORTS
+        + """
+def test_another_direction(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, INBOUND)
+    bellwire.publish(MESSAGES, BODY)
+    webhook.wait(timeout=LONG)
+    bellwire.publish(MESSAGES, {**BODY, "direction": "Outbound"}, uuid="outbound-1")
+    webhook.wait(2, timeout=0.1)
+
+def test_no_subscription(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.publish(MESSAGES, BODY)
+    webhook.wait(lambda one: True, timeout=0.1)
+
+def test_a_failing_delivery(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.faults.deliveries(failure="connect_refused")
+    bellwire.publish(MESSAGES, BODY)
+    bellwire.settle(LONG)
+    webhook.wait(timeout=0.1)
+
+def test_a_wrong_token(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook(signing_secret="whsec_" + "c2VjcmV0" * 4)
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.publish(MESSAGES, BODY)
+    bellwire.settle(LONG)
+    webhook.wait(timeout=0.1)
+
+def test_a_rejected_event(bellwire: Bellwire) -> None:
+    bellwire.publish(MESSAGES, {**BODY, "direction": "Sideways"})
+""",
+    )
+
+    said = finished.stdout
+    assert finished.returncode == 1, said
+    assert "5 failed" in said, said
+    for line in (
+        "waited 0.1 s for 2 notifications at http://127.0.0.1:",
+        "arrived: 1",
+        '{"id": "1", "direction": "Inbound", "from": "+16505550142"',
+        "/restapi/v1.0/account/400100/a2p-sms/messages (uuid outbound-1)",
+        "direction: the filter wants Inbound; the event has Outbound",
+        "waited 0.1 s for one that fits",
+        "no subscription has this address",
+        "it matches, and is waiting after",
+        "The endpoint refused the connection (fault-1, injected on purpose).; next try at",
+        "refused here: signature: ",
+        "1 of 1 events were rejected",
+        "event 0: CMN-101 body.direction: Input should be 'Inbound' or 'Outbound'",
+        "- Bellwire server -",
+        "NOT DELIVERED (try 1): The endpoint refused the connection",
+    ):
+        assert line in said, line
+    assert "bellwire/testing/" not in said, "no line of ours is in the traceback"
+
+
+def test_each_worker_of_xdist_has_a_server_of_its_own(tmp_path: Path) -> None:
+    finished = pytest_run(
+        tmp_path,
+        *("-p", "xdist.plugin", "-n", "2", "--dist", "each", "-rP"),
+        test_one=IMPORTS
+        + """
+def test_one(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.publish(MESSAGES, BODY)
+    webhook.wait(timeout=LONG)
+    print("server", bellwire.url)
+""",
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    servers = {line for line in finished.stdout.splitlines() if line.startswith("server http://127.0.0.1:")}
+    assert len(servers) == 2
+
+
+@pytest.mark.usefixtures("installed")
+def test_nothing_is_imported_before_it_is_needed_and_a_broken_seed_is_said_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+    finished = pytest_run(
+        tmp_path,
+        by_itself=True,
+        test_late="""
+import sys
+
+def test_without_the_fixture():
+    ours = {name for name in sys.modules if name.startswith("bellwire")}
+    assert ours == {"bellwire", "bellwire.testing", "bellwire.testing.plugin"}
+""",
+        test_seeded="""
+import pytest
+
+@pytest.fixture(scope="session")
+def bellwire_seed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("seed") / "seed.yaml"
+    path.write_text("accounts: [{id: 1}]")
+    return path
+
+def test_with_it(bellwire):
+    raise SystemError("never reached")
+""",
+    )
+
+    assert finished.returncode == 1, finished.stdout
+    assert "1 passed, 1 error" in finished.stdout
+    assert "ServerFailed: The server ended with exit code 2; it wrote:" in finished.stdout
+    assert "accounts[0].companyName: " in finished.stdout
+
+
+def test_a_seed_file_is_there_from_the_start_and_after_each_reset(tmp_path: Path) -> None:
+    finished = pytest_run(
+        tmp_path,
+        conftest="""
+import pytest
+
+@pytest.fixture(scope="session")
+def bellwire_seed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("seed") / "seed.yaml"
+    path.write_text("accounts: [{id: 500100, companyName: Tern}]")
+    return path
+""",
+        test_seeded="""
+import pytest
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_it(bellwire, time):
+    assert bellwire.admin("GET", "/bellwire/v1/admin/accounts/500100")["companyName"] == "Tern"
+    bellwire.admin("DELETE", "/bellwire/v1/admin/accounts/500100")
+    bellwire.seed("accounts: [{id: 500200, companyName: Plover}]")
+    assert bellwire.admin("GET", "/bellwire/v1/admin/accounts/500200")["companyName"] == "Plover"
+""",
+    )
+
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_the_server_ends_with_the_tests_however_these_end(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, sys\n"
+        "from bellwire.testing.embedded import EmbeddedServer\n"
+        f"server = EmbeddedServer(pathlib.Path({str(tmp_path)!r}))\n"
+        "print(server._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+
+    killed = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+    assert killed.returncode == -9, killed.stderr
+    pid = int(killed.stdout)
+    deadline = time.monotonic() + 60
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_the_example_project_passes_its_own_tests(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "parcel_desk"
+    shutil.copytree(example, tmp_path / "example")
+
+    finished = pytest_run(tmp_path / "example")
+
+    assert finished.returncode == 0, finished.stdout
+    assert "5 passed" in finished.stdout
