@@ -46,18 +46,8 @@ def running(bellwire: Bellwire) -> Iterator[Running]:
     server.server_close()
 
 
-def text_us(bellwire: Bellwire, text: str, *, to: str | None = None, uuid: str | None = None) -> None:
-    body = bellwire.sample(
-        "a2p_message",
-        **{"from": CUSTOMER, "to": [to or bellwire.env["BELLWIRE_A2P_NUMBER"]]},
-        direction="Inbound",
-        text=text,
-    )
-    bellwire.publish("/restapi/v1.0/account/~/a2p-sms/messages", body, uuid=uuid)
-
-
 def test_a_text_becomes_a_ticket(bellwire: Bellwire, running: Running) -> None:
-    text_us(bellwire, "Is my parcel here?")
+    bellwire.sms.inbound("Is my parcel here?", sender=CUSTOMER)
 
     running.until(lambda desk: CUSTOMER in desk.tickets)
 
@@ -65,7 +55,7 @@ def test_a_text_becomes_a_ticket(bellwire: Bellwire, running: Running) -> None:
 
 
 def test_stop_is_heeded(bellwire: Bellwire, running: Running) -> None:
-    text_us(bellwire, " stop ")
+    bellwire.sms.inbound("STOP", sender=CUSTOMER)
 
     running.until(lambda desk: CUSTOMER in desk.tickets)
 
@@ -74,7 +64,7 @@ def test_stop_is_heeded(bellwire: Bellwire, running: Running) -> None:
 
 
 def test_texts_to_another_number_are_none_of_ours(bellwire: Bellwire, running: Running) -> None:
-    text_us(bellwire, "Wrong number?", to="+18885550190")
+    bellwire.sms.inbound("Wrong number?", sender=CUSTOMER, to="+18885550190")
 
     bellwire.settle()
 
@@ -86,8 +76,8 @@ def test_a_notification_that_comes_twice_is_taken_once(bellwire: Bellwire, runni
     watching = bellwire.webhook()
     bellwire.subscribe(watching, "/restapi/v1.0/account/~/a2p-sms/messages")
 
-    text_us(bellwire, "Hello?", uuid="once")
-    text_us(bellwire, "Anybody there?")
+    bellwire.sms.inbound("Hello?", sender=CUSTOMER)
+    bellwire.sms.inbound("Anybody there?", sender=CUSTOMER)
 
     watching.wait(2, timeout=30)
     running.until(lambda desk: CUSTOMER in desk.tickets and len(desk.tickets[CUSTOMER].texts) == 2)

@@ -18,6 +18,7 @@ from bellwire.model.attempt import Attempt, AttemptResult, FailureCode
 from bellwire.model.event import Event
 from bellwire.model.ids import EMBEDDED_PARTITION, AccountId, Position, SubscriptionId
 from bellwire.model.webhook import Answer, Endpoint
+from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import Appended
 from bellwire.storage.memory import MemoryEngine
 
@@ -121,6 +122,7 @@ class Stage:
     sender: ScriptedSender = field(default_factory=ScriptedSender)
     limits: DeliveryLimits = QUICK
     policy: RetryPolicy = QUICK_RETRIES
+    clock: Clock = field(default_factory=RealClock)
     failures: list[BaseException] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     deliveries: Deliveries = field(init=False)
@@ -133,7 +135,7 @@ class Stage:
             log=self.engine.event_log,
             backlog=self.engine.backlog,
             sender=self.sender,
-            clock=RealClock(),
+            clock=self.clock,
             random=random.Random(1),
             observe=lambda _destination, attempt, _event: self.attempts.append(attempt),
             limits=self.limits,
@@ -159,7 +161,7 @@ class Stage:
         return event.uuid
 
     def route(self, position: Position, event: Event, *to: str) -> None:
-        now = time.monotonic()
+        now = self.clock.monotonic()
         deliveries = self.deliveries
         wanted = [s for s in to if not deliveries.was_settled(SubscriptionId(s), position, TOPIC)]
         deliveries.settling.route(position, len(wanted), now)

@@ -317,7 +317,7 @@ def _real_values_of(target: Target) -> dict[str, dict[str, list[str]]]:
         },
         r"^/restapi/v2/accounts/.accountId./sms/consents$": {"body.records[*].from": [target.demo.a2p_number]},
         r"^/bellwire/v1/sms/inbound": {"body.from": RECIPIENTS, "body.to": [target.demo.a2p_number]},
-        r"^/bellwire/v1/events": {"path.event": spare["event"]},
+        r"^/bellwire/v1/events": {"path.event": spare["event"], "path.subscriptionId": spare["subscription"]},
         r"^/bellwire/v1/subscriptions/": {"path.subscriptionId": spare["subscription"], "body.event": spare["event"]},
         r"^/bellwire/v1/replays": {"path.replayId": spare["replay"]},
         r"^/webinar/": {"body.eventFilters[*]": WEBINAR_FILTERS, "path.subscriptionId": spare["webinar subscription"]},

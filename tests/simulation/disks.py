@@ -250,9 +250,10 @@ class SimulatedRetention:
 
     async def backlog_totals(self) -> dict[SubscriptionId, BacklogTotals]:
         totals: dict[SubscriptionId, BacklogTotals] = {}
-        for subscription, position, _ in sorted(self._backlog.rows):
+        for subscription, position, topic in sorted(self._backlog.rows):
             before = totals.get(subscription, BacklogTotals(0, 0, position))
-            totals[subscription] = BacklogTotals(before.rows + 1, 0, before.oldest)
+            size = self._backlog.rows[subscription, position, topic].size_bytes
+            totals[subscription] = BacklogTotals(before.rows + 1, before.size_bytes + size, before.oldest)
         await self._disk.point(self._process, "totals.after")
         return totals
 

@@ -128,7 +128,7 @@ def _configuration(server: Server, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         server.app,
         http=HttpProtocol,
-        ws="none",  # nothing is served by WebSocket yet
+        ws="websockets-sansio",
         lifespan="off",
         log_config=None,
         access_log=False,

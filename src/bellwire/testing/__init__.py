@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bellwire.testing.embedded import ServerFailed
-    from bellwire.testing.stage import Bellwire, Clock, Fault, Faults, Rejected
+    from bellwire.testing.stage import Bellwire, Clock, Fault, Faults, Rejected, Sms
     from bellwire.testing.webhook import Notification, NotReceived, Webhook
 
 __all__ = [
@@ -23,12 +23,13 @@ __all__ = [
     "Notification",
     "Rejected",
     "ServerFailed",
+    "Sms",
     "Webhook",
 ]
 
 _HOMES = {
     "embedded": ("ServerFailed",),
-    "stage": ("Bellwire", "Clock", "Fault", "Faults", "Rejected"),
+    "stage": ("Bellwire", "Clock", "Fault", "Faults", "Rejected", "Sms"),
     "webhook": ("NotReceived", "Notification", "Webhook"),
 }
 

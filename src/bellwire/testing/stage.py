@@ -14,6 +14,8 @@ from bellwire.testing.webhook import ReceiverThread, Webhook
 from bellwire.testing.why_not import why_nothing_came
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+A_RECIPIENT = "+16505550142"
+"""Who texts, where a test does not care."""
 WEBINAR_PREFIX = "/webinar/"
 _DEV = "/bellwire/v1/dev"
 _SETTLE_SECONDS = 10.0
@@ -38,6 +40,7 @@ class Bellwire:
         """Base URL of the server."""
         self.clock = Clock(self._api)
         self.faults = Faults(self._api)
+        self.sms = Sms(self._api, self.env)
 
     @property
     def account_id(self) -> str:
@@ -189,6 +192,27 @@ class Bellwire:
 
     def _why_not(self, address: str, arrived: set[str]) -> str:
         return "\n".join(why_nothing_came(self._api, self.env["BELLWIRE_ADMIN_KEY"], address, arrived))
+
+
+class Sms:
+    """High Volume SMS from the other side: what recipients do."""
+
+    def __init__(self, api: ApiClient, env: Mapping[str, str]) -> None:
+        self._api = api
+        self._env = env
+
+    def inbound(self, text: str, *, sender: str = A_RECIPIENT, to: str | None = None) -> str:
+        """Someone texts a number of ours, as through a carrier; returns the message's id.
+
+        What comes of it comes as events: the message, and for STOP and the like the opt-out.
+
+        Args:
+            sender: in E.164.
+            to: by default the demo account's number for High Volume SMS.
+        """
+        content = {"from": sender, "to": to or self._env["BELLWIRE_A2P_NUMBER"], "text": text}
+        key = self._env["BELLWIRE_PUBLISHER_KEY"]
+        return str(self._api.ask("POST", "/bellwire/v1/sms/inbound", token=key, content=content)["id"])
 
 
 class Clock:

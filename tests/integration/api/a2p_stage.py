@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from bellwire.storage.records.consents import SqlConsentWriter
-from bellwire.storage.records.outbox import SqlOutbox
 from fastapi import APIRouter
 from sqlalchemy import Connection, delete
 
@@ -23,6 +21,8 @@ from bellwire.engine.sms_lists import SmsLists
 from bellwire.model.directory import Account
 from bellwire.model.ids import AccountId
 from bellwire.storage.records import Records, open_records
+from bellwire.storage.records.consents import SqlConsentWriter
+from bellwire.storage.records.outbox import SqlOutbox
 from bellwire.storage.records.sms_tables import batch, consent, consent_history, message, outbox
 from tests.conformance.sms_reading import a_batch as a_batch_of_account
 from tests.doubles.identity import MemoryIdentity

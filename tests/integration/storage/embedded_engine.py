@@ -14,6 +14,7 @@ from bellwire.storage.embedded import EngineFiles, EngineLimits, open_engine_fil
 from bellwire.storage.embedded.backlog import EmbeddedBacklog
 from bellwire.storage.embedded.event_log import EmbeddedEventLog
 from bellwire.storage.embedded.history import EmbeddedHistory, EmbeddedReplayStore
+from bellwire.storage.embedded.retention import EmbeddedRetention
 
 SMALL = EngineLimits(minimum_free_bytes=0, ballast_bytes=0)
 """The product's limits, but for the room that the test machine must have."""
@@ -75,6 +76,10 @@ class EmbeddedEngine:
     @property
     def replays(self) -> EmbeddedReplayStore:
         return self.files.replays
+
+    @property
+    def retention(self) -> EmbeddedRetention:
+        return self.files.retention
 
     async def restart(self) -> None:
         await self.close()

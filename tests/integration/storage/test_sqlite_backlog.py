@@ -15,6 +15,7 @@ from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import Position, SubscriptionId
 from tests.conformance.backlog import FIRST, ONE, TWO, BacklogContract, a_row, an_attempt, name_of
 from tests.conformance.event_log import PARTITION, some_events
+from tests.conformance.retention import RetentionContract
 from tests.doubles.stepped_clock import SteppedClock
 from tests.integration.storage.embedded_engine import EmbeddedEngine
 
@@ -34,6 +35,10 @@ async def engine(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[EmbeddedE
 
 
 class TestSqliteBacklog(BacklogContract):
+    pass
+
+
+class TestSqliteRetention(RetentionContract):
     pass
 
 

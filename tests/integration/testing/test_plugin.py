@@ -14,6 +14,8 @@ import pytest
 
 from tests.e2e.processes import clean_environment
 
+pytestmark = pytest.mark.timeout(300)  # servers are started and reset a good many times
+
 ROOT = Path(__file__).resolve().parents[3]
 IMPORTS = """
 import time
@@ -55,7 +57,7 @@ def pytest_run(
         env=clean_environment({"NO_PROXY": "*", "COLUMNS": "200", **alone}),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 
@@ -135,6 +137,16 @@ def test_failing_endpoints_and_faults_are_got_over_by_retries(bellwire: Bellwire
     webhook.wait(lambda one: one.uuid == "held-up", timeout=LONG)
 
 
+def test_texts_come_in_and_stop_is_an_opt_out(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, INBOUND, "/restapi/v1.0/account/~/a2p-sms/opt-outs")
+    message = bellwire.sms.inbound("STOP", sender="+16505550199")
+    opt_out = webhook.wait(lambda one: one.event.endswith("/opt-outs"), timeout=LONG)
+    assert opt_out.body["to"] == "+16505550199"
+    text = webhook.wait(lambda one: "/messages" in one.event, timeout=LONG)
+    assert (text.body["id"], text.body["from"]) == (message, "+16505550199")
+
+
 def test_logins_can_be_refused(bellwire: Bellwire) -> None:
     bellwire.faults.tokens(status=503)
     with pytest.raises(AssertionError, match="503"):
@@ -150,7 +162,7 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     )
 
     assert finished.returncode == 0, finished.stdout
-    assert "9 passed" in finished.stdout
+    assert "10 passed" in finished.stdout
 
 
 def test_failures_say_what_arrived_and_why_the_rest_did_not(tmp_path: Path) -> None:
