@@ -80,7 +80,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --
 lock: $(TEST_STAMP)
 	$(PIP) install --require-hashes -r requirements/lock.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra test -o requirements/test.txt
-	$(LOCK) pyproject.toml requirements/build.in -c requirements/test.txt -o requirements/run.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra console -c requirements/test.txt -o requirements/run.txt
 	$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 

@@ -15,6 +15,7 @@ WORKLOADS: tuple[tuple[str, list[str]], ...] = (
     ("log", []),
     ("sender", []),
     ("end_to_end", ["--latency"]),
+    ("sms", []),
 )
 
 

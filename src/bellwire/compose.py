@@ -47,9 +47,13 @@ from bellwire.api.root import root_routes
 from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
+from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
 from bellwire.compose_gateway import GatewayParts
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
+from bellwire.console.facade import EngineParts
+from bellwire.console.figures import SAMPLE_SECONDS
+from bellwire.console.gate import ConsoleGate
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
 from bellwire.engine.authorize import Authorization
@@ -294,10 +298,11 @@ def _calm_the_collector(*, for_good: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
-    """What a development server has beside: faults on purpose, and a way back to its seed."""
+    """What a development server has beside: faults on purpose, a way back to its seed, a console that outlives it."""
 
     faults: Faults
     reset: Reset
+    console: ConsoleGate
 
 
 async def open_server(
@@ -354,7 +359,15 @@ async def open_server(
         # The sender's time is never moved: its deadlines and Retry-After dates are about others, who live in real time,
         # and what is under way while the clock is advanced has not taken longer for that.
         sender = await _open_sender(settings, SystemClock(), opening)
-        app, notes = await _compose(settings, clock, engine, files, stores, sender, metrics, development)
+        if development is None:
+            console = ConsoleGate(now=SystemClock().monotonic)
+            opening.push_async_callback(console.close)
+        else:
+            console = development.console
+        demo_key = None if demo is None else demo.admin_key
+        app, notes = await _compose(
+            settings, clock, engine, files, stores, sender, metrics, development, console, demo_key
+        )
         engine.closing = opening.pop_all()
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
 
@@ -402,6 +415,8 @@ async def _compose(  # noqa: PLR0917 - called once
     sender: WebhookClient,
     metrics: Metrics,
     development: Development | None,
+    console: ConsoleGate,
+    demo_key: str | None,
 ) -> tuple[ASGIApp, list[str]]:
     """Wire the engine and the API over what is open; returns the application and the notes."""
     directory, installation = stores.directory, stores.installation
@@ -445,6 +460,9 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     publisher = Publisher(log=files.event_log, partition=EMBEDDED_PARTITION, unrouted=unrouted)
     counts = RoutedCounts()
+    hooks = None
+    if settings.console:
+        hooks = hook_console(console, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms)
     engine.files, engine.deliveries, engine.live = files, deliveries, live
     engine.router = Router(
         partition=EMBEDDED_PARTITION,
@@ -455,7 +473,7 @@ async def _compose(  # noqa: PLR0917 - called once
         unrouted=unrouted,
         clock=clock,
         sockets=sockets,
-        on_routed=counts.count,
+        on_routed=counts.count if hooks is None else hooks.on_routed(counts.count),
     )
 
     sessions = Sessions(store=stores.sessions, directory=directory, installation=installation, clock=clock)
@@ -542,6 +560,7 @@ async def _compose(  # noqa: PLR0917 - called once
             Chore("watch endpoints", WATCH_SECONDS, watch.watch),
             Chore("keep to the retention", SWEEP_SECONDS, retention.sweep),
             Chore("measure the backlog", MEASURE_SECONDS, backlog_age.measure),
+            *(() if hooks is None else (Chore("sample figures", SAMPLE_SECONDS, hooks.figures.sample),)),
         ),
         on_fatal=engine.fail,
     )
@@ -626,6 +645,15 @@ async def _compose(  # noqa: PLR0917 - called once
             backlog_age=backlog_age,
         ),
     )
+    lookback = Lookback(
+        partition=EMBEDDED_PARTITION,
+        log=files.event_log,
+        history=files.history,
+        live=live,
+        deliveries=deliveries,
+        announcements=announcements,
+        directory=directory,
+    )
     routers: list[APIRouter] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
         socket_token_routes(tokens=gateway.tokens, authenticator=authenticator, public_url=public_url),
@@ -648,15 +676,7 @@ async def _compose(  # noqa: PLR0917 - called once
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
         admin_routes(provisioning=provisioning, admin=authenticator.admin),
         history_routes(
-            lookback=Lookback(
-                partition=EMBEDDED_PARTITION,
-                log=files.event_log,
-                history=files.history,
-                live=live,
-                deliveries=deliveries,
-                announcements=announcements,
-                directory=directory,
-            ),
+            lookback=lookback,
             operations=engine.operations,
             replays=replays,
             deliveries=deliveries,
@@ -672,6 +692,31 @@ async def _compose(  # noqa: PLR0917 - called once
         )
         routers.insert(0, dev_routes(controls))
         before.append(RefusedTokens(development.faults))
+    if hooks is not None:
+        parts = EngineParts(
+            partition=EMBEDDED_PARTITION,
+            log=files.event_log,
+            lookback=lookback,
+            operations=engine.operations,
+            replays=replays,
+            subscriptions=subscriptions,
+            deliveries=deliveries,
+            announcements=announcements,
+            directory=directory,
+            credentials=stores.credentials,
+            clock=clock,
+            user_agent=USER_AGENT,
+        )
+        before.append(
+            serve_console(
+                hooks,
+                parts,
+                is_ready=lambda: engine.is_ready,
+                public_url=public_url,
+                demo_key=demo_key,
+                sms=compose_sms_lab(settings, sms.acceptance, sms.receiving, stores, clock),
+            )
+        )
     app = build_app(
         routers=routers,
         plain_routes=[

@@ -61,6 +61,7 @@ class SmsService:
     sending: Sending
     receiving: Receiving
     carrier: Carrier
+    carrier_name: str
     chores: Sequence[Chore]
     routers: Sequence[APIRouter]
 
@@ -72,6 +73,7 @@ class SmsService:
         await self.pump.start()
         await self.carrier.start(self.receiving)
         await self.sending.start()
+        _log.info("sms.started", carrier=self.carrier_name, queued=self.sending.waiting, outbox=self.pump.pending)
 
     async def stop(self, *, drain_seconds: float) -> None:
         await self.sending.stop(drain_seconds=drain_seconds)
@@ -153,6 +155,7 @@ def compose_sms(
         sending=sending,
         receiving=receiving,
         carrier=carrier,
+        carrier_name=settings.sms_carrier.value,
         chores=(Chore("give up on receipts", EXPIRE_SECONDS, expire),),
         routers=routers,
     )

@@ -18,6 +18,8 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bellwire.compose import Development, Server, open_server
+from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
+from bellwire.console.gate import ConsoleGate
 from bellwire.engine.faults import Faults
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.observe.attempts import Listener
@@ -40,6 +42,7 @@ class DevServer(Server):
         self._seed = seed
         self._front = _Front()
         self._faults = Faults()
+        self._console = ConsoleGate(now=SystemClock().monotonic)
         self._failed = asyncio.Event()
         self._attempt_listeners: list[Listener] = []
         self._reset_listeners: list[Callable[[], None]] = []
@@ -49,7 +52,7 @@ class DevServer(Server):
 
     async def open(self) -> None:
         """Compose the server. Raises Misconfigured as `open_server` does."""
-        development = Development(faults=self._faults, reset=self.reset)
+        development = Development(faults=self._faults, reset=self.reset, console=self._console)
         opened = await open_server(self._settings, clock=self.clock, dev=True, development=development)
         super().__init__(app=self._front, clock=self.clock, notes=opened.notes, demo=opened.demo, engine=opened.engine)
         self._engine.failed = self._failed
@@ -73,6 +76,7 @@ class DevServer(Server):
         async with self._changing:
             if self._is_open:
                 await super().stop(drain_seconds=drain_seconds)
+            await self._console.close()
 
     async def reset(self, *, rewind_clock: bool = False) -> None:
         """Back to the seed. Runs to its end, also when the request that asked for it is gone.
@@ -147,8 +151,11 @@ class _Front:
         self._left = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._may_enter.wait()
         assert self.app is not None
+        if scope.get("path", "").startswith(CONSOLE_PREFIX):  # it outlives a reset, and so do its pages' sockets
+            await self.app(scope, receive, send)
+            return
+        await self._may_enter.wait()
         self._under_way += 1
         try:
             await self.app(scope, receive, send)

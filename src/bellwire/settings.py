@@ -315,6 +315,13 @@ class Settings:
         help="Web pages of these origins may call the API with credentials; `*` is any, in `dev` only.",
     )
 
+    console: bool = _setting(
+        _yes_or_no,
+        True,
+        takes="true or false",
+        help="Serve the web console at `/console`; needs the extra `console`.",
+    )
+
     webhook_allow_http: bool = _setting(
         _yes_or_no,
         False,

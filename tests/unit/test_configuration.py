@@ -146,6 +146,10 @@ def test_names_that_bellwire_env_prints_pass(data_dir: Path) -> None:
         ("BELLWIRE_LOG_LEVEL", "loud"),
         ("BELLWIRE_MAX_EVENT_BYTES", "256K"),
         ("BELLWIRE_RETENTION_HOURS", "0"),
+        ("BELLWIRE_SMPP_PASSWORD", "123456789"),
+        ("BELLWIRE_SMPP_SYSTEM_ID", "a-name-too-long-"),
+        ("BELLWIRE_SMPP_LONG_TEXTS", "sar"),
+        ("BELLWIRE_SMPP_WINDOW", "0"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_with_its_name(data_dir: Path, name: str, value: str) -> None:
@@ -167,6 +171,9 @@ def test_a_value_of_the_wrong_kind_is_refused_with_its_name(data_dir: Path, name
         ("max_event_bytes", {"BELLWIRE_MAX_PUBLISH_BYTES": "2048"}),
         ("webhook_connections_per_host", {"BELLWIRE_WEBHOOK_CONNECTIONS": "8"}),
         ("webhook_ca_file", {"BELLWIRE_WEBHOOK_CA_FILE": "/no/such/file"}),
+        ("smpp_host", {"BELLWIRE_SMS_CARRIER": "smpp"}),
+        ("smpp_system_id", {"BELLWIRE_SMPP_HOST": "smsc.example.com"}),
+        ("smpp_ca_file", {"BELLWIRE_SMPP_CA_FILE": "/no/such/file", "BELLWIRE_SMPP_TLS": "true"}),
     ],
 )
 def test_what_is_unsafe_in_production_is_refused(data_dir: Path, key: str, environ: dict[str, str]) -> None:

@@ -156,10 +156,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._body_over()
         super().on_message_complete()
+        if self.cycle is None:  # it asks for a WebSocket
+            return
         if self.cycle.response_complete and self.timeout_keep_alive_task is None:  # the answer came before the end
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def handle_websocket_upgrade(self) -> None:
+        """From now on the connection is the WebSocket protocol's, and nothing here watches it any more."""
+        self._head_arrived()
+        self._body_over()
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Called for all that the parser refuses, our own refusal of a large head included."""

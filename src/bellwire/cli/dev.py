@@ -138,6 +138,7 @@ def _what_runs(
         "families": f"{url}/bellwire/v1/event-families",
         "OpenAPI": f"{url}/bellwire/v1/openapi.json",
         "health": f"{url}/bellwire/v1/health",
+        **_console(url, settings),
         "controls": f"{url}/bellwire/v1/dev/ (clock, faults, reset, seed)",
         "data": str(settings.data_dir),
         "credentials": f"{env} > .env",
@@ -146,6 +147,14 @@ def _what_runs(
     }
     lines = [f"  {name:<12} {value}" for name, value in shown.items()]
     return "\n".join(["Bellwire runs, for development. Ctrl-C stops.", *lines, *(f"  {note}" for note in notes), ""])
+
+
+def _console(url: str, settings: Settings) -> dict[str, str]:
+    from bellwire.console.gate import EXTRA_MISSING, is_installed
+
+    if not settings.console:
+        return {}
+    return {"console": f"{url}/console" if is_installed() else EXTRA_MISSING}
 
 
 def _sign_in(demo: DemoCredentials | None) -> dict[str, str]:

@@ -44,6 +44,7 @@ def serve(
 
     with quick_imports():
         from bellwire.cli.process import run_server
+        from bellwire.console.gate import EXTRA_MISSING, is_installed
     from bellwire.observe.logs import set_up_logs
     from bellwire.settings import LogFormat, local_url
 
@@ -52,6 +53,8 @@ def serve(
     @asynccontextmanager
     async def announced(server: Server, running: Settings) -> AsyncIterator[None]:
         typer.echo(f"bellwire serves {running.base_url} on {local_url(running.host, running.port)}")
+        if running.console:
+            typer.echo(f"console {running.base_url}/console" if is_installed() else EXTRA_MISSING)
         for note in server.notes:
             typer.echo(note)
         yield

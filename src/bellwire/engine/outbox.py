@@ -69,21 +69,25 @@ class OutboxPump:
         while True:
             await self._put.wait()
             self._put.clear()
-            while self._pending:
-                try:
-                    await self._forward()
-                except Unavailable as problem:
-                    _log.warning("outbox.held", error=str(problem), pending=self._pending)
-                    await asyncio.sleep(problem.retry_after_seconds)
+            try:
+                while await self._forward():
+                    pass
+            except Unavailable as problem:
+                _log.warning("outbox.held", error=str(problem), pending=self._pending)
+                await asyncio.sleep(problem.retry_after_seconds)
+                self._put.set()
 
-    async def _forward(self) -> None:
-        """One group. What is in the outbox is at least what was counted: `_count` follows the commit."""
+    async def _forward(self) -> bool:
+        """One group; returns whether there was one."""
         group = await self._outbox.first(GROUP)
-        await self._publisher.publish([outgoing.event for outgoing in group])
-        removed = await self._outbox.remove(group[-1].place)
-        self._pending -= removed
+        if group:
+            await self._publisher.publish([outgoing.event for outgoing in group])
+            self._pending -= await self._outbox.remove(group[-1].place)
+        else:
+            self._pending = 0  # what was put in while `start` counted was counted twice
         if self._pending < self._limit:
             self._has_room.set()
+        return bool(group)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

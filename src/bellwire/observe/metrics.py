@@ -87,6 +87,15 @@ class Metrics(Collector):
         """The text exposition; its media type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
+    def samples(self, name: str, suffix: str = "") -> list[tuple[dict[str, str], float]]:
+        """What one metric says now: labels and value of each of its samples that is named so.
+
+        Args:
+            suffix: `_total` of counters, `_bucket`, `_sum` and `_count` of histograms.
+        """
+        wanted = name + suffix
+        return [(sample.labels, sample.value) for sample in self._sources[name]().samples if sample.name == wanted]
+
     def describe(self) -> Iterator[Metric]:
         """Nothing is read when a registry asks what there is: sources may not be ready then."""
         return iter(())

@@ -9,7 +9,7 @@ Whatever changes a message, its batch or a consent puts the events that say so i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -51,6 +51,8 @@ class QueuedMessage:
     created_at: datetime
     opted_out: bool
     """The recipient wants no texts from this sender, as of this reading."""
+    announced: bool = field(default=False, compare=False)
+    """It was handed over before, so its event that says that it is queued is there."""
 
     @property
     def outgoing(self) -> OutgoingText:
@@ -106,11 +108,11 @@ class SmsProgress(Protocol):
         ...
 
     async def queued_again(self, messages: Sequence[MessageId]) -> list[QueuedMessage]:
-        """Those of these that are queued still, as they now are."""
+        """Those of these that are queued still, as they now are; they were handed over before."""
         ...
 
     async def hand_over(self, messages: Sequence[QueuedMessage], *, in_doubt: bool) -> None:
-        """Announce that these are queued: they are about to be given to the carrier.
+        """Announce that these are queued, those that are not yet: they are about to be given to the carrier.
 
         Args:
             in_doubt: the carrier can't be asked again; note durably that from now on they may have been sent.

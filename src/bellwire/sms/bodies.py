@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from bellwire.model.sms import BatchStatus
@@ -11,6 +12,7 @@ from bellwire.model.sms_records import Batch, Message
 _MICROS = 1_000_000
 
 
+@lru_cache(4096)
 def wire_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds and `Z` (wire contract, 2.7)."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

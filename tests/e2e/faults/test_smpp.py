@@ -20,6 +20,7 @@ from tests.integration.carriers.smpp34_process import Smsc, a_proxy, an_smpp34_s
 A2P = "/restapi/v1.0/account/~/a2p-sms"
 FINAL = {"Delivered", "SendingFailed", "DeliveryFailed"}
 PATIENCE_SECONDS = 90.0
+INBOUND = 40
 
 
 def smpp(port: int, **more: str) -> dict[str, str]:
@@ -153,26 +154,37 @@ async def test_a_kill_in_the_middle_loses_nothing_and_sends_nothing_twice(tmp_pa
         with nursery.dev(tmp_path / "data", environ=environ) as process:
             server = await reached(process, tmp_path / "data")
             async with client_of(server) as http:
-                batch = await send(http, server.demo["BELLWIRE_A2P_NUMBER"], numbers)
+                ours = server.demo["BELLWIRE_A2P_NUMBER"]
+                batch = await send(http, ours, numbers)
             await smsc.until("submit", 40)
-            # One text is on its way in, too, when the process dies; the SMSC keeps it until it is acknowledged.
-            smsc.deliver(b"STOP", source="14155550077", destination=server.demo["BELLWIRE_A2P_NUMBER"][1:])
+            # Texts are on their way in, too, when the process dies; the SMSC keeps each until it is acknowledged.
+            for number in range(INBOUND):
+                smsc.deliver(b"Hello %d" % number, source="14155550077", destination=ours[1:])
+            smsc.deliver(b"STOP", source="14155550078", destination=ours[1:])
+            await until(lambda: len(taken_in(smsc)) >= 5)
             process.kill()
         with nursery.dev(tmp_path / "data", environ=environ) as process:
             server = Server(await asyncio.to_thread(process.url), server.demo)
             async with client_of(server) as http:
                 found = await when_final(http, batch, len(numbers))
-                await until(lambda: stopped(smsc))
-                consents = await http.get(f"{A2P}/opt-outs", params={"from": server.demo["BELLWIRE_A2P_NUMBER"]})
+                await until(lambda: len(taken_in(smsc)) == INBOUND + 1)
+                inbound = await http.get(
+                    f"{A2P}/messages", params={"direction": "Inbound", "view": "Detailed", "perPage": 1000}
+                )
+                consents = await http.get(f"{A2P}/opt-outs", params={"from": ours})
             assert await asyncio.to_thread(process.stop) == 0
 
     ends = judge(found, smsc, numbers)
     assert ends["Delivered"] >= 130  # two windows of ten can be in doubt, and were written or not
-    assert [record["to"] for record in consents.json()["records"]] == ["+14155550077"]
+    # What was acknowledged is there, and what was not came again: perhaps twice, since SMPP can't tell.
+    assert {record["text"] for record in inbound.json()["records"]} == taken_in(smsc)
+    assert [record["to"] for record in consents.json()["records"]] == ["+14155550078"]
 
 
-def stopped(smsc: Smsc) -> bool:
-    return any(said["status"] == 0 and said["text"] == b"STOP".hex() for said in smsc.those("delivered"))
+def taken_in(smsc: Smsc) -> set[str]:
+    """The texts that were acknowledged."""
+    said = [bytes.fromhex(said["text"]).decode() for said in smsc.those("delivered") if said["status"] == 0]
+    return {text for text in said if not text.startswith("id:")}
 
 
 @asynccontextmanager

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bellwire.cli.notification_lines import Sample, line_for, what_happened
+from bellwire.cli.notification_lines import Sample, line_for
 from bellwire.families import REGISTRY
+from bellwire.families.what_happened import what_happened
 from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode
 from bellwire.model.event import Event
 from bellwire.model.ids import AccountId, Position, SubscriptionId

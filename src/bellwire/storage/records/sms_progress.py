@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, bindparam, case, delete, insert, select, update
@@ -61,7 +62,7 @@ class SqlSmsProgress:
     async def queued_again(self, messages: Sequence[MessageId]) -> list[QueuedMessage]:
         statement = _to_send().where(message.c.id.in_([int(one) for one in messages])).order_by(message.c.id)
         return await self._records.read(
-            lambda connection: [queued_message(row) for row in connection.execute(statement)]
+            lambda connection: [replace(queued_message(row), announced=True) for row in connection.execute(statement)]
         )
 
     async def hand_over(self, messages: Sequence[QueuedMessage], *, in_doubt: bool) -> None:
@@ -147,7 +148,7 @@ def _queued(waiting: Waiting) -> Select[tuple[object, ...]]:
 
 
 def _hand_over(connection: Connection, say: list[SmsEvent], messages: Sequence[QueuedMessage], in_doubt: bool) -> None:
-    say += [message_event(still_queued(one)) for one in messages]
+    say += [message_event(still_queued(one)) for one in messages if not one.announced]
     marks = [{"message_id": int(one.id)} for one in messages if not one.opted_out]
     if in_doubt and marks:
         connection.execute(insert(submission), marks)

@@ -1,0 +1,143 @@
+"""`kill -9` in the middle of a batch: each message comes to one final state, and each event is delivered.
+
+By default with some thousand messages, which is as much as a run of all tests has time for;
+`BELLWIRE_KILLED_BATCH=50000` has it done with as many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
+from tests.e2e.faults.load import Server, reached
+from tests.e2e.faults.nursery import Nursery
+
+MESSAGES = int(os.environ.get("BELLWIRE_KILLED_BATCH", "2400"))
+KILLS = 3
+A2P = "/restapi/v1.0/account/~/a2p-sms"
+ENDINGS = ("0101", "0102", "0103", "0104", "9410", "8412", "9002", "0105")
+"""Most are delivered; some fail before, some after the carrier took them, one has its receipt early."""
+STEPS = {
+    "9410": ("Queued", "SendingFailed SMS-UP-410"),
+    "8412": ("Queued", "Sent", "DeliveryFailed SMS-CAR-412"),
+}
+DELIVERED = ("Queued", "Sent", "Delivered")
+
+
+class Told:
+    """What the receiver was told: of each message its steps, of the batch its progress; repetitions aside."""
+
+    def __init__(self) -> None:
+        self.receiver = WebhookReceiver(keep=False, on_notification=self._note)
+        self.steps: dict[str, list[str]] = defaultdict(list)
+        self.batch: list[dict[str, Any]] = []
+        self.uuids: set[str] = set()
+
+    def more_than(self, events: int) -> bool:
+        return len(self.uuids) > events
+
+    def _note(self, request: ReceivedRequest) -> None:
+        notification = request.json()
+        if notification["uuid"] in self.uuids:
+            return
+        self.uuids.add(notification["uuid"])
+        body = notification["body"]
+        if "batchSize" in body:
+            self.batch.append(body)
+        else:
+            code = f" {body['errorCode']}" if "errorCode" in body else ""
+            self.steps[body["to"][0]].append(body["messageStatus"] + code)
+
+
+def expected_steps(recipient: str) -> tuple[str, ...]:
+    return STEPS.get(recipient[-4:], DELIVERED)
+
+
+def recipients() -> list[str]:
+    return [f"+1{201 + number // 10_000:03}{number % 10_000:03}{ending}" for number, ending in _numbered()]
+
+
+def _numbered() -> list[tuple[int, str]]:
+    each = MESSAGES // len(ENDINGS)
+    return [(200 + number % 800 + number // 800 * 10_000, ending) for number in range(each) for ending in ENDINGS]
+
+
+async def test_a_killed_batch_comes_to_its_end_and_every_step_is_told_once(tmp_path: Path, nursery: Nursery) -> None:
+    data, told, texted = tmp_path / "data", Told(), recipients()
+    environ = {"BELLWIRE_SMS_SIMULATOR_DELAY_MS": "200"}
+    events = sum(len(expected_steps(recipient)) for recipient in texted)
+    batch_id = ""
+    async with told.receiver as receiver:
+        for kill in range(KILLS):
+            with nursery.dev(data, environ=environ) as process:
+                server = await reached(process, data)
+                if not batch_id:
+                    batch_id = await begin(server, receiver.url, texted)
+                enough = (kill + 1) * events // (KILLS + 2)
+                await receiver.wait_until(partial(told.more_than, enough), timeout=300)
+                await asyncio.to_thread(process.kill)
+        assert len(told.uuids) < events, "it was killed too late to show anything"
+        with nursery.dev(data, environ=environ) as process:
+            server = await reached(process, data)
+            await receiver.wait_until(lambda: is_over(told, events), timeout=300)
+            batch, statuses = await looked_up(server, batch_id)
+
+    assert {recipient: tuple(steps) for recipient, steps in told.steps.items()} == {
+        recipient: expected_steps(recipient) for recipient in texted
+    }
+    each = MESSAGES // len(ENDINGS)
+    assert {status: found["count"] for status, found in statuses.items()} == {
+        "queued": 0,
+        "sent": 0,
+        "delivered": each * (len(ENDINGS) - 2),
+        "sendingFailed": each,
+        "deliveryFailed": each,
+    }
+    assert (batch["status"], batch["processedCount"], batch["batchSize"]) == ("Completed", len(texted), len(texted))
+    assert batch["cost"] == round(0.007 * each * (len(ENDINGS) - 1), 6)
+    progress = [body["processedCount"] for body in told.batch]
+    assert progress == sorted(progress)
+    assert [body["status"] for body in told.batch].count("Completed") == 1
+    assert told.batch[0]["status"] == "Processing"
+    assert told.batch[-1] == {name: value for name, value in batch.items() if name != "rejected"}
+
+
+def is_over(told: Told, events: int) -> bool:
+    return sum(map(len, told.steps.values())) >= events and told.batch[-1]["status"] == "Completed"
+
+
+async def begin(server: Server, address: str, texted: list[str]) -> str:
+    """Subscribe to everything, and send the batch; its id."""
+    async with server.http() as http:
+        bearer = await server.bearer(http)
+        mode = {"transportType": "WebHook", "address": address}
+        filters = [f"{A2P}/messages?direction=Outbound", f"{A2P}/batches"]
+        answer = await http.post(
+            "/restapi/v1.0/subscription", json={"eventFilters": filters, "deliveryMode": mode}, headers=bearer
+        )
+        assert answer.status_code == 200, answer.text
+        request = {
+            "from": server.demo["BELLWIRE_A2P_NUMBER"],
+            "text": "hello",
+            "messages": [{"to": [number]} for number in texted],
+        }
+        answer = await http.post(f"{A2P}/batches", json=request, headers=bearer, timeout=httpx.Timeout(120))
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["batchSize"] == len(texted)
+        return str(answer.json()["id"])
+
+
+async def looked_up(server: Server, batch: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The batch, and how many of its messages have which status."""
+    async with server.http() as http:
+        bearer = await server.bearer(http)
+        found = await http.get(f"{A2P}/batches/{batch}", headers=bearer)
+        statuses = await http.get(f"{A2P}/statuses", params={"batchId": batch}, headers=bearer)
+        return found.json(), statuses.json()
