@@ -46,7 +46,7 @@ from bellwire.api.rate_limits import RateGroup, RateLimits
 from bellwire.api.root import root_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
-from bellwire.compose_console import hook_console, serve_console
+from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
@@ -677,7 +677,14 @@ async def _compose(  # noqa: PLR0917 - called once
             user_agent=USER_AGENT,
         )
         before.append(
-            serve_console(hooks, parts, is_ready=lambda: engine.is_ready, public_url=public_url, demo_key=demo_key)
+            serve_console(
+                hooks,
+                parts,
+                is_ready=lambda: engine.is_ready,
+                public_url=public_url,
+                demo_key=demo_key,
+                sms=compose_sms_lab(settings, sms.acceptance, sms.receiving, stores, clock),
+            )
         )
     app = build_app(
         routers=routers,
