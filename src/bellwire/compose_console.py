@@ -12,9 +12,17 @@ from bellwire.api.public_url import PublicUrl, rate_key_of
 from bellwire.console.facade import EngineFacade, EngineParts
 from bellwire.console.figures import Figures, Series
 from bellwire.console.gate import ConsoleGate, Surroundings
+from bellwire.console.sms_facade import SmsLab
+from bellwire.engine.accept_batch import BatchAcceptance
+from bellwire.engine.receive_sms import Receiving
 from bellwire.model.event import Event
 from bellwire.observe.attempts import AttemptWatch
 from bellwire.observe.metrics import Metrics
+from bellwire.ports.clock import Clock
+from bellwire.settings import Mode, Settings, SmsCarrier
+from bellwire.storage.records import RecordsStores
+from bellwire.storage.records.consents_reading import SqlConsentReading
+from bellwire.storage.records.sms_reading import SqlSmsReading
 
 OnRouted = Callable[[Event, int], None]
 
@@ -56,10 +64,11 @@ def serve_console(
     is_ready: Callable[[], bool],
     public_url: PublicUrl,
     demo_key: str | None,
+    sms: SmsLab | None,
 ) -> ConsoleGate:
     """The route of the console, before this engine."""
     hooks.gate.serve(
-        EngineFacade(parts, figures=hooks.figures, is_ready=is_ready),
+        EngineFacade(parts, figures=hooks.figures, is_ready=is_ready, sms=sms),
         Surroundings(
             base_url=public_url.base,
             remote_address=lambda connection: rate_key_of(public_url.proxies.remote_address(connection)),
@@ -67,3 +76,19 @@ def serve_console(
         ),
     )
     return hooks.gate
+
+
+def compose_sms_lab(
+    settings: Settings, acceptance: BatchAcceptance, receiving: Receiving, stores: RecordsStores, clock: Clock
+) -> SmsLab | None:
+    """The lab, where texts are simulated: elsewhere nobody may text in a recipient's name."""
+    if settings.mode is not Mode.DEV or settings.sms_carrier is not SmsCarrier.SIMULATOR:
+        return None
+    return SmsLab(
+        acceptance=acceptance,
+        receiving=receiving,
+        reading=SqlSmsReading(stores.records),
+        consents=SqlConsentReading(stores.records),
+        directory=stores.directory,
+        clock=clock,
+    )

@@ -15,7 +15,17 @@ from nicegui import app, ui
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from bellwire.console import charts, deliveries, event, events, live, subscription, subscription_form, subscriptions
+from bellwire.console import (
+    charts,
+    deliveries,
+    event,
+    events,
+    live,
+    sms_lab,
+    subscription,
+    subscription_form,
+    subscriptions,
+)
 from bellwire.console.gate import SESSION_KEY, ConsoleGate
 from bellwire.console.sessions import ConsoleSession
 from bellwire.console.visitor import SignedOut, Visitor
@@ -68,7 +78,7 @@ def _register(gate: ConsoleGate) -> None:
         assert isinstance(session, ConsoleSession), "the gate lets nobody else in"
         return Visitor(gate, session, request.scope["root_path"])
 
-    for pages in (live, subscriptions, subscription_form, subscription, deliveries, events, event, charts):
+    for pages in (live, subscriptions, subscription_form, subscription, deliveries, events, event, charts, sms_lab):
         pages.register(visitor_of)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from bellwire.console.figures import Figures
+from bellwire.console.sms_facade import SmsLab
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.explain import SubscriptionExplanation, explain_logged
 from bellwire.engine.history import AttemptSearch, EventNotification, EventSearch, HistoryPage, Lookback
@@ -70,10 +71,14 @@ class EngineParts:
 
 
 class EngineFacade:
-    def __init__(self, parts: EngineParts, *, figures: Figures, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, parts: EngineParts, *, figures: Figures, is_ready: Callable[[], bool], sms: SmsLab | None = None
+    ) -> None:
         self._parts = parts
         self._reach = Reach(parts.directory)
         self.figures = figures
+        self.sms = sms
+        """The SMS lab, where there is one."""
         self.is_ready = is_ready
         """Whether the engine runs; it does not while a development server is being reset."""
 

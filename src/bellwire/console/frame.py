@@ -27,6 +27,8 @@ PAGES = (
     ("/events", "Events"),
     ("/charts", "Charts"),
 )
+SMS_LAB = ("/sms-lab", "SMS lab")
+"""There with the simulated carrier of a development server."""
 
 
 @dataclass(slots=True)
@@ -124,7 +126,7 @@ def _navigation(visitor: Visitor, current: str) -> Html:
             None,
             h("a", {"href": visitor.link(path), "aria-current": "page" if path == current else None}, name),
         )
-        for path, name in PAGES
+        for path, name in (*PAGES, *((SMS_LAB,) if visitor.has_sms_lab else ()))
     ]
     return join(
         h("a", {"href": "#main", "class": "skip"}, "Skip to the content"),

@@ -228,7 +228,7 @@ class _Stream:
             _family_of(attempt.topic),
             said=told(one.event),
             where=h("a", {"href": where}, attempt.address),
-            came=h("span", {"class": "faint"}, f"{said}, {milliseconds(attempt.duration_us / 1e6)}"),
+            came=h("span", {"class": "faint"}, f"{milliseconds(attempt.duration_us / 1e6)} · {said}"),
         )
 
     def _buttons(self) -> Html:

@@ -46,6 +46,7 @@ export default {
         this.timer = setTimeout(() => this.tell(form.dataset.live, valuesOf(form)), kind === "change" ? 0 : TYPING_MS);
       });
     }
+    if (root.classList.contains("bounded")) root.tabIndex = 0; // what scrolls has to be reached by keyboard
     this.paint();
   },
   updated() {
@@ -69,6 +70,7 @@ export default {
         if (part) part.scrollTop = top;
       }
       root.querySelectorAll("dialog[data-open]").forEach((dialog) => dialog.showModal());
+      root.querySelectorAll("[data-keep-bottom]").forEach((part) => (part.scrollTop = part.scrollHeight));
       if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     },
     // Put rows before the others of the first table, and let the oldest go.

@@ -39,6 +39,10 @@ class Visitor:
         return facade
 
     @property
+    def has_sms_lab(self) -> bool:
+        return self._gate.facade.sms is not None
+
+    @property
     def feed(self) -> Feed:
         return self._gate.feed
 

@@ -228,6 +228,37 @@ async def test_operating_a_subscription(console: Console, receiver: WebhookRecei
     assert answer.status_code == 404
 
 
+async def test_stop_on_a_handset_of_the_sms_lab_brings_an_opt_out_event(
+    console: Console, receiver: WebhookReceiver
+) -> None:
+    await console.subscribe(receiver.url, "/restapi/v1.0/account/~/a2p-sms/opt-outs")
+    async with console.page("/sms-lab") as page:
+        await page.get_by_label("To", exact=True).fill("+12015550141 +12015550142")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_text(re.compile(r"Batch \w+ is accepted: 2 messages"))).to_be_visible()
+        await expect(page.get_by_role("region", name="Batches")).to_contain_text("2 of 2")
+        handset = page.get_by_role("region", name="Handset +12015550142")
+        await expect(handset.get_by_role("log")).to_contain_text("Your table is booked")
+
+        await handset.get_by_label("Text from +12015550142").fill("stop")
+        await page.keyboard.press("Enter")
+        await expect(handset).to_contain_text("Opted out")
+        await expect(page.get_by_role("region", name="Events that arrive")).to_contain_text("a2p_opt_out")
+        assert await serious_findings(page) == []
+        await keep_picture(page, "sms lab light")
+        await page.emulate_media(color_scheme="dark")
+        await page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        assert await serious_findings(page, only="color-contrast") == []
+        await keep_picture(page, "sms lab dark")
+
+        await page.get_by_label("To", exact=True).fill("12")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_text("0 messages, 1 rejected")).to_be_visible()
+    [opt_out] = await receiver.wait_for(1, timeout=30)
+    assert opt_out.json()["body"]["from"] == "+16505550180"
+    assert opt_out.json()["body"]["to"] == "+12015550142"
+
+
 async def test_charts_of_the_last_minutes(console: Console) -> None:
     await console.publish(message(701))
     async with console.page("/charts") as page:

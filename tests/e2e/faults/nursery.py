@@ -1,7 +1,7 @@
 """`bellwire` processes that are there within a second: forked from one that has imported everything already.
 
 What is forked runs `bellwire.cli.main` as the installed command does, on its own files and sockets, and dies by a real
-SIGKILL. Only the two seconds of importing are spared, which at two dozen starts would be most of a test's time.
+SIGKILL. Only the two seconds of importing are spared, which at so many starts would be most of a test's time.
 """
 
 from __future__ import annotations
