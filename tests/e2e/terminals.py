@@ -31,6 +31,8 @@ def steady(line: str) -> str:
 def is_as_told(line: str, told: str) -> bool:
     """Whether a line is as told, where `…` at either end of what is told stands for anything."""
     line, told = steady(line), steady(told)
+    if told.startswith("…") and told.endswith("…"):
+        return told.strip("…") in line
     if told.startswith("…"):
         return line.endswith(told.removeprefix("…").lstrip())
     return line.startswith(told.removesuffix("…").rstrip()) if told.endswith("…") else line == told

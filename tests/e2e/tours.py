@@ -1,4 +1,4 @@
-"""Pages whose blocks are done as they say: the README and the quick starts, in a directory that looks like a fresh clone.
+"""Pages whose blocks are done as they say, the README and the quick starts, in what looks like a fresh clone.
 
 An HTML comment before a block says what it is: `start` (a terminal's last command goes on), `run`, `fails` (as run,
 with an exit code other than 0), `shows` (what a terminal shows from here on), and `stop` (Ctrl-C). Other than a reader,
@@ -92,14 +92,16 @@ class Reader:
 
     def do(self, text: str) -> list[str]:
         """Do a page's steps, in order; returns their verbs. Fails with the first step that is not as told."""
-        done = []
+        done: list[str] = []
+        was_running = ""
         for step in steps(text):
             terminal, block = self.terminal(step.where), self._adapted(step.block)
             match step.verb:
+                case "start" if self._running.get(step.where) == block:
+                    was_running = step.where
                 case "start":
-                    if self._running.get(step.where) != block:
-                        terminal.start(block)
-                        self._running[step.where] = block
+                    terminal.start(block)
+                    self._running[step.where] = block
                 case "stop":
                     terminal.stop()
                     self._running.pop(step.where, None)
@@ -107,6 +109,8 @@ class Reader:
                     assert terminal.run(block, timeout=RUN_SECONDS) == 0, (block, terminal.shown())
                 case "fails":
                     assert terminal.run(block, timeout=RUN_SECONDS) != 0, block
+                case "shows" if step.where and step.where == was_running:
+                    was_running = ""  # it has shown that it started to an earlier page
                 case "shows":
                     terminal.expect(block.splitlines(), timeout=RUN_SECONDS)
                 case other:
@@ -117,7 +121,9 @@ class Reader:
     def _adapted(self, text: str) -> str:
         for told, instead in self.replaced.items():
             text = text.replace(told, instead)
-        text = text.replace("make run", "bellwire dev").replace("bellwire dev", f"bellwire dev --port {self._server_port}")
+        text = text.replace("make run", "bellwire dev").replace(
+            "bellwire dev", f"bellwire dev --port {self._server_port}"
+        )
         text = text.replace("bellwire listen", f"bellwire listen --port {self._listener_port}")
         text = text.replace("pip install ringcentral\n", "")
         return text.replace("8710", str(self._server_port)).replace("8711", str(self._listener_port))
