@@ -7,12 +7,20 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.async_api import async_playwright, expect
+
+from tests.e2e.console.browser import PATIENCE_SECONDS, chromium
 
 ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
 BUILD = """
 import socket
 def refused(*_): raise OSError("no network for the documentation")
@@ -95,3 +103,52 @@ def test_search_works_from_an_index_of_its_own(site: Path) -> None:
     assert {"event-filters.html", "quickstart-sms-events.html"} <= {
         found["location"].partition("#")[0] for found in index["docs"]
     }
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Quietly."""
+
+
+@pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    """The site as `python3 -m http.server --directory site` serves it; its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+@pytest.mark.timeout(300)
+async def test_a_reader_searches_in_a_browser_which_asks_nobody_else(served: str) -> None:
+    asked: list[str] = []
+    failed: list[str] = []
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = await browser.new_page(viewport={"width": 1366, "height": 900})
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        await page.goto(f"{served}/index.html")
+        await page.get_by_placeholder("Search").click()
+        await page.get_by_placeholder("Search").press_sequentially("watermark")
+        first = page.locator(".md-search-result__link").first
+        await expect(first).to_be_visible(timeout=PATIENCE_SECONDS * 1000)
+        await page.goto(f"{served}/architecture.html")
+        for picture in await page.locator("article img").all():
+            assert await picture.evaluate("picture => picture.complete && picture.naturalWidth > 0")
+        await page.screenshot(path=SCREENSHOTS / "documentation-architecture.png", full_page=True)
+        await page.goto(f"{served}/compatibility.html")
+        await page.screenshot(path=SCREENSHOTS / "documentation-compatibility.png")
+        await browser.close()
+
+    assert len(asked) > 5
+    assert [url for url in asked if not url.startswith((f"{served}/", "data:", "blob:"))] == []
+    assert failed == []
