@@ -108,6 +108,7 @@ class DevServer(Server):
         if not self._is_open:
             return
         self._front.hold()
+        self._engine.gateway.hub.close_all()
         try:
             await self._front.ended(but=lambda: self._resetting, within_seconds=GRACE_SECONDS)
             await super().stop(drain_seconds=0.0)
