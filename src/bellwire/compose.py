@@ -9,7 +9,6 @@ Opened in this order, and closed in reverse:
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 import uuid
@@ -200,8 +199,6 @@ class _Engine:
         self.traces = traces
         self.failed = asyncio.Event()
         self.stopping = asyncio.Event()
-        self.may_be_reset = False
-        """It may be thrown away, and another composed in its place."""
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -237,7 +234,6 @@ class _Engine:
         self._routing.add_done_callback(self._routing_ended)
         await self.sms.start()
         self.housekeeping.start()
-        _calm_the_collector(for_good=not self.may_be_reset)
         self.is_ready = True
         head = self.files.event_log.head(EMBEDDED_PARTITION)
         _log.info(
@@ -281,21 +277,6 @@ class _Engine:
             self.fail(error)
 
 
-def _calm_the_collector(*, for_good: bool) -> None:
-    """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
-    tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
-    run every few events, to find nothing.
-
-    Args:
-        for_good: what is there now stays as long as the process: what is frozen is never collected.
-    """
-    gc.collect()
-    if for_good:
-        gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    gc.enable()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
     """What a development server has beside: faults on purpose, a way back to its seed, a console that outlives it."""
@@ -328,7 +309,6 @@ async def open_server(
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
         engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
-        engine.may_be_reset = development is not None
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
