@@ -9,7 +9,6 @@ Opened in this order, and closed in reverse:
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 import uuid
@@ -48,7 +47,7 @@ from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
-from bellwire.compose_gateway import GatewayParts
+from bellwire.compose_gateway import GatewayParts, keeps_sessions
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
@@ -74,6 +73,7 @@ from bellwire.engine.operator_alerts import OperatorAlerts
 from bellwire.engine.places import room_below
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
+from bellwire.engine.recover_sockets import MissedNotifications
 from bellwire.engine.replay import Replays
 from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
@@ -97,6 +97,7 @@ from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
 from bellwire.observe.traces import Traces, open_traces
 from bellwire.ports.clock import Clock
+from bellwire.ports.subscription_store import SubscriptionStore
 from bellwire.settings import LogLevel, Settings
 from bellwire.storage.embedded.engine_files import EngineFiles, open_engine_files
 from bellwire.storage.embedded.limits import ADVISED_SWITCH_INTERVAL_SECONDS, EngineLimits
@@ -200,8 +201,6 @@ class _Engine:
         self.traces = traces
         self.failed = asyncio.Event()
         self.stopping = asyncio.Event()
-        self.may_be_reset = False
-        """It may be thrown away, and another composed in its place."""
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -237,7 +236,6 @@ class _Engine:
         self._routing.add_done_callback(self._routing_ended)
         await self.sms.start()
         self.housekeeping.start()
-        _calm_the_collector(for_good=not self.may_be_reset)
         self.is_ready = True
         head = self.files.event_log.head(EMBEDDED_PARTITION)
         _log.info(
@@ -281,21 +279,6 @@ class _Engine:
             self.fail(error)
 
 
-def _calm_the_collector(*, for_good: bool) -> None:
-    """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
-    tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
-    run every few events, to find nothing.
-
-    Args:
-        for_good: what is there now stays as long as the process: what is frozen is never collected.
-    """
-    gc.collect()
-    if for_good:
-        gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    gc.enable()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
     """What a development server has beside: faults on purpose, a way back to its seed, a console that outlives it."""
@@ -328,7 +311,6 @@ async def open_server(
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
         engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
-        engine.may_be_reset = development is not None
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -442,7 +424,9 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     desk = Desk(deliveries, rendering)
     sockets = SocketDeliveries(clock=clock, record=deliveries.record, observe=engine.attempts)
-    subscription_store = WithoutSockets(stores.subscriptions)
+    subscription_store: SubscriptionStore = stores.subscriptions
+    if not keeps_sessions(settings):
+        subscription_store = WithoutSockets(subscription_store)
     live = LiveSubscriptions(
         partition=EMBEDDED_PARTITION,
         store=subscription_store,
@@ -619,6 +603,15 @@ async def _compose(  # noqa: PLR0917 - called once
         subscriptions=subscriptions,
         sessions=sessions,
         session_store=stores.sessions,
+        socket_sessions=stores.socket_sessions,
+        missed=MissedNotifications(
+            partition=EMBEDDED_PARTITION,
+            history=files.history,
+            live=live,
+            announcements=announcements,
+            most=settings.websocket_recovery_messages,
+        ),
+        routed=lambda: deliveries.settling.routed,
         desk=desk,
         on_fatal=engine.fail,
     )

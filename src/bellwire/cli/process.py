@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import uvicorn
 
+from bellwire.cli.collector import calm_the_collector
 from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
 from bellwire.cli.listener_config import listener_config
@@ -89,6 +90,7 @@ async def _run(settings: Settings, listening: socket.socket, *, dev: bool, besid
         server = await open_server(settings, clock=clock, dev=False)
     try:
         await server.start()
+        calm_the_collector(for_good=not dev)  # in `dev` a reset throws the engine away, and composes another
         record_server_url(settings.data_dir, local_url(settings.host, settings.port))
         listener = _Listener(listener_config(server.app, settings))
         failing = asyncio.create_task(server.failed.wait())
