@@ -54,6 +54,7 @@ GENERAL_FILTERS = [
     "/restapi/v1.0/account/~/a2p-sms/messages?direction=Inbound",
     "/restapi/v1.0/account/~/extension/~/presence",
 ]
+RECIPIENTS = ["+12025550101", "+12025550102"]
 WEBINAR_FILTERS = ["/webinar/configuration/v1/company/sessions"]
 
 
@@ -180,6 +181,7 @@ async def _spare_parts(running: Running, receiver: str) -> dict[str, list[str]]:
             (await running.subscribe(receiver, WEBINAR_FILTERS[0], webinar=True))["id"]
         )
     spare["event"] = await _events(running)
+    spare["batch"], spare["message"] = await _texts(running)
     spare["replay"] = await _replays(running, receiver, spare["event"])
     return spare
 
@@ -190,6 +192,17 @@ async def _events(running: Running) -> list[str]:
     uuids = [f"spare-{n}" for n in range(6)]
     await running.publish(*({"event": topic, "uuid": uuid, "body": voicemail.FAMILY.sample} for uuid in uuids))
     return uuids
+
+
+async def _texts(running: Running) -> tuple[list[str], list[str]]:
+    """A batch of two messages: its id, and theirs."""
+    path, headers = f"/restapi/v1.0/account/{running.demo.account_id}/a2p-sms", await running.bearer()
+    request = {"from": running.demo.a2p_number, "text": "hi", "messages": [{"to": [to]} for to in RECIPIENTS]}
+    sent = await running.http.post(f"{path}/batches", json=request, headers=headers)
+    assert sent.status_code == 201, sent.text
+    batch = sent.json()["id"]
+    listed = await running.http.get(f"{path}/messages", params={"batchId": batch}, headers=headers)
+    return [batch], [message["id"] for message in listed.json()["records"]]
 
 
 async def _replays(running: Running, receiver: str, events: list[str]) -> list[str]:
@@ -293,6 +306,17 @@ def _real_values_of(target: Target) -> dict[str, dict[str, list[str]]]:
             "body.eventFilters[*]": GENERAL_FILTERS,
             "path.subscriptionId": spare["subscription"],
         },
+        r"^/restapi/v1.0/account/.accountId./a2p-sms": {
+            "path.batchId": spare["batch"],
+            "path.messageId": spare["message"],
+            "query.batchId": spare["batch"],
+            "body.from": [target.demo.a2p_number],
+            "body.messages[*].to[*]": RECIPIENTS,
+            "body.optOuts[*]": RECIPIENTS[:1],
+            "body.optIns[*]": RECIPIENTS[1:],
+        },
+        r"^/restapi/v2/accounts/.accountId./sms/consents$": {"body.records[*].from": [target.demo.a2p_number]},
+        r"^/bellwire/v1/sms/inbound": {"body.from": RECIPIENTS, "body.to": [target.demo.a2p_number]},
         r"^/bellwire/v1/events": {"path.event": spare["event"], "path.subscriptionId": spare["subscription"]},
         r"^/bellwire/v1/subscriptions/": {"path.subscriptionId": spare["subscription"], "body.event": spare["event"]},
         r"^/bellwire/v1/replays": {"path.replayId": spare["replay"]},

@@ -13,6 +13,7 @@ from bellwire.api.a2p_batches import MAX_BODY_BYTES
 from bellwire.api.publish import IDEMPOTENCY_KEY, PublishLimits
 from bellwire.api.rate_limits import PENALTY_SECONDS, RateGroup
 from bellwire.cli.sms import sms
+from bellwire.delivery.failures import sentence
 from bellwire.delivery.lane import LaneLimits
 from bellwire.delivery.schedule import RetryPolicy
 from bellwire.engine import publish
@@ -26,6 +27,7 @@ from bellwire.families import REGISTRY
 from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
 from bellwire.filters.topic import MAX_EVENT_LENGTH
+from bellwire.model.attempt import FailureCode
 from bellwire.settings import Settings, declarations
 from bellwire.sms.batch_request import MAX_TEXT_LENGTH
 from bellwire.sms.codes import ErrorCode
@@ -137,6 +139,13 @@ def test_settings_named_in_the_pages_exist() -> None:
 
     assert named <= declarations().keys()
     assert len(named) > 8
+
+
+def test_every_failure_code_has_its_line() -> None:
+    table = (DOCS / "delivery.md").read_text().partition("## Why an attempt failed")[2].partition("\n## ")[0]
+    rows = [tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in table.splitlines() if "| `" in line]
+
+    assert rows == [(str(code), sentence(code)) for code in FailureCode]
 
 
 def test_every_sms_error_code_and_command_has_its_line() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from bellwire.api.a2p_parameters import PREFIX, AskedPaging, number_of
 from bellwire.api.a2p_views import TokenPaging, answer
@@ -32,6 +32,8 @@ _STATUSES = {
 _SOURCES = {ConsentSource.API: "Account"}
 """Where this version's word differs."""
 
+_EXAMPLE: JsonValue = {"from": "+16505550180", "optOuts": ["+12025550101"], "optIns": ["+12025550102"]}
+
 
 class OptOutView(BaseModel):
     """What one recipient said to one of our numbers."""
@@ -49,6 +51,8 @@ class OptOutList(BaseModel):
 
 class BulkAssignRequest(BaseModel):
     """Recipients to opt out of one of our numbers, and others to opt in; at least one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     from_: str = Field(alias="from", description="The account's number, E.164.")
     optOuts: list[str] | None = None  # noqa: N815 - the wire's name

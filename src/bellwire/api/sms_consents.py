@@ -118,9 +118,13 @@ class RecordError(_Wire):
     message: str
 
 
-class FailedRecord(WantedConsentRecord):
-    """A record that was not set, and why."""
+class FailedRecord(_Wire):
+    """A record that was not set, as it was given, and why."""
 
+    from_: str = Field(alias="from")
+    to: str
+    opt_status: ConsentStatus
+    source: ConsentSource
     error: RecordError
 
 

@@ -161,12 +161,17 @@ def _follow(followed: Followed, created: dict[str, Any], *, quiet: bool) -> None
     if quiet:
         print_json(last | {"rejected": created["rejected"], "statuses": counts})
         return
-    typer.echo(f"completed: {last['processedCount']} of {last['batchSize']} processed, cost {last['cost']:g}")
+    typer.echo(f"completed: {last['processedCount']} of {last['batchSize']} processed, cost {_money(last['cost'])}")
     for name, words in STATUSES.items():
         if counts[name]["count"]:
             codes = counts[name].get("errorCodeCounts", {})
             reasons = ", ".join(f"{code} {count}" for code, count in codes.items())
             typer.echo(f"  {counts[name]['count']} {words}" + (f" ({reasons})" if reasons else ""))
+
+
+def _money(cost: float) -> str:
+    """All of its digits, down to the millionths that the server counts in."""
+    return f"{cost:.6f}".rstrip("0").rstrip(".")
 
 
 def _progress(*more: ProgressColumn) -> Progress:
