@@ -271,6 +271,21 @@ async def test_charts_of_the_last_minutes(console: Console) -> None:
         assert drawn
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/events/nothing", "There is no such event."),
+        ("/subscriptions/nothing", "There is no such subscription."),
+        ("/nothing", "The console has no page /nothing."),
+        ("/deliveries?event=nothing", "Resource for parameter [event] is not found"),
+    ],
+)
+async def test_what_is_not_there_is_said_with_a_way_on(console: Console, path: str, said: str) -> None:
+    async with console.page(path) as page:
+        await expect(page.get_by_text(said).first).to_be_visible()
+        await expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+
+
 async def test_the_keyboard_is_enough(console: Console) -> None:
     async with console.page("/events") as page:
         await page.keyboard.press("Tab")
