@@ -9,7 +9,6 @@ Opened in this order, and closed in reverse:
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 import uuid
@@ -20,7 +19,7 @@ from functools import partial
 from random import Random
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -44,9 +43,11 @@ from bellwire.api.publish import PublishLimits, publish_route
 from bellwire.api.publish_document import publish_description
 from bellwire.api.rate_limits import RateGroup, RateLimits
 from bellwire.api.root import root_routes
+from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
+from bellwire.compose_gateway import GatewayParts
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
@@ -60,6 +61,7 @@ from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import Sessions
 from bellwire.engine.deliver import Deliveries
+from bellwire.engine.deliver_sockets import SocketDeliveries
 from bellwire.engine.delivery_limits import DeliveryLimits
 from bellwire.engine.destination import Desk, Rendering
 from bellwire.engine.fairness import Unrouted
@@ -98,6 +100,7 @@ from bellwire.settings import LogLevel, Settings
 from bellwire.storage.embedded.engine_files import EngineFiles, open_engine_files
 from bellwire.storage.embedded.limits import ADVISED_SWITCH_INTERVAL_SECONDS, EngineLimits
 from bellwire.storage.records import RecordsStores, open_records
+from bellwire.storage.records.socket_subscriptions import WithoutSockets
 from bellwire.subscriptions.reminders import JOB_PERIOD_SECONDS
 from bellwire.transports.dial import verifying_tls_context
 from bellwire.transports.guard import AddressGuard
@@ -196,8 +199,6 @@ class _Engine:
         self.traces = traces
         self.failed = asyncio.Event()
         self.stopping = asyncio.Event()
-        self.may_be_reset = False
-        """It may be thrown away, and another composed in its place."""
         self.is_ready = False
         self.files: EngineFiles
         self.deliveries: Deliveries
@@ -209,6 +210,7 @@ class _Engine:
         self.operations: Operations
         self.seeding: Seeding
         self.replays: Replays
+        self.gateway: GatewayParts
         self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
 
@@ -225,13 +227,13 @@ class _Engine:
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
         await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
         self.deliveries.start()
+        await self.gateway.start()
         self.watch.start()
         await self.replays.start()
         self._routing = asyncio.create_task(self.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
         await self.sms.start()
         self.housekeeping.start()
-        _calm_the_collector(for_good=not self.may_be_reset)
         self.is_ready = True
         head = self.files.event_log.head(EMBEDDED_PARTITION)
         _log.info(
@@ -255,6 +257,7 @@ class _Engine:
             await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
+            await self.gateway.stop()
             await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
             await self.deliveries.stop(drain_seconds=drain_seconds)
         await self.closing.aclose()
@@ -272,21 +275,6 @@ class _Engine:
     def _routing_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
-
-
-def _calm_the_collector(*, for_good: bool) -> None:
-    """What was loaded stays: the collector need not look at it again (engine.md, Memory). And a busy event path makes
-    tens of thousands of objects that die at once by reference count: with Python's threshold of 700 a collection would
-    run every few events, to find nothing.
-
-    Args:
-        for_good: what is there now stays as long as the process: what is frozen is never collected.
-    """
-    gc.collect()
-    if for_good:
-        gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,7 +309,6 @@ async def open_server(
         traces = _open_traces(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
         engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
-        engine.may_be_reset = development is not None
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -410,7 +397,7 @@ async def _compose(  # noqa: PLR0917 - called once
     development: Development | None,
     console: ConsoleGate,
     demo_key: str | None,
-) -> tuple[FastAPI, list[str]]:
+) -> tuple[ASGIApp, list[str]]:
     """Wire the engine and the API over what is open; returns the application and the notes."""
     directory, installation = stores.directory, stores.installation
     outgoing = sender if development is None else FaultySender(sender, development.faults)
@@ -434,16 +421,18 @@ async def _compose(  # noqa: PLR0917 - called once
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering)
+    sockets = SocketDeliveries(clock=clock, record=deliveries.record, observe=engine.attempts)
+    subscription_store = WithoutSockets(stores.subscriptions)
     live = LiveSubscriptions(
         partition=EMBEDDED_PARTITION,
-        store=stores.subscriptions,
+        store=subscription_store,
         subscribers=subscribers,
         log=files.event_log,
         delivery=desk,
     )
     upkeep = SubscriptionUpkeep(
         live=live,
-        store=stores.subscriptions,
+        store=subscription_store,
         directory=directory,
         clock=clock,
         public_url=settings.base_url,
@@ -465,6 +454,7 @@ async def _compose(  # noqa: PLR0917 - called once
         deliveries=deliveries,
         unrouted=unrouted,
         clock=clock,
+        sockets=sockets,
         on_routed=counts.count,
     )
 
@@ -473,6 +463,9 @@ async def _compose(  # noqa: PLR0917 - called once
     async def expire() -> None:
         await upkeep.expire_due(clock.now())
         subscribers.forget_versions_below(deliveries.committed_watermark)
+
+    async def end_socket_subscriptions() -> None:
+        await engine.gateway.subscriptions.end_again()
 
     async def remind() -> None:
         await publisher.publish(upkeep.due_reminders(clock.now()))
@@ -545,6 +538,7 @@ async def _compose(  # noqa: PLR0917 - called once
             Chore("expire subscriptions", 1.0, expire),
             Chore("send reminders", JOB_PERIOD_SECONDS, remind),
             Chore("forget sessions", 60.0, forget_sessions),
+            Chore("end sockets' subscriptions", 5.0, end_socket_subscriptions),
             Chore("watch endpoints", WATCH_SECONDS, watch.watch),
             Chore("keep to the retention", SWEEP_SECONDS, retention.sweep),
             Chore("measure the backlog", MEASURE_SECONDS, backlog_age.measure),
@@ -592,13 +586,25 @@ async def _compose(  # noqa: PLR0917 - called once
     engine.housekeeping.add(*sms.chores)
     subscriptions = Subscriptions(
         live=live,
-        store=stores.subscriptions,
+        store=subscription_store,
         directory=directory,
         installation=installation,
         validate=validate,
         clock=clock,
         new_id=lambda: SubscriptionId(_new_uuid()),
     )
+    gateway = engine.gateway = GatewayParts(
+        settings=settings,
+        clock=clock,
+        deliveries=sockets,
+        live=live,
+        subscriptions=subscriptions,
+        sessions=sessions,
+        session_store=stores.sessions,
+        desk=desk,
+        on_fatal=engine.fail,
+    )
+    gateway.watch(metrics)
     authorization = Authorization(
         directory=directory,
         sessions=sessions,
@@ -632,11 +638,16 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     routers: list[APIRouter] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
+        socket_token_routes(tokens=gateway.tokens, authenticator=authenticator, public_url=public_url),
         discovery_routes(authenticator=authenticator, public_url=public_url),
         root_routes(public_url=public_url, version=__version__),
         directory_routes(directory=directory, authenticator=authenticator, public_url=public_url),
         subscription_routes(
-            subscriptions=subscriptions, authenticator=authenticator, public_url=public_url, clock=clock
+            subscriptions=subscriptions,
+            sockets=gateway.subscriptions,
+            authenticator=authenticator,
+            public_url=public_url,
+            clock=clock,
         ),
         family_routes(),
         explain_routes(
@@ -720,7 +731,7 @@ async def _compose(  # noqa: PLR0917 - called once
         version=__version__,
     )
     notes = [] if first_key is None else [f"first admin key, shown this once: {first_key}"]
-    return app, notes
+    return gateway.before(app), notes
 
 
 def _operator_alerts(settings: Settings, clock: Clock, sender: WebhookClient) -> OperatorAlerts:

@@ -108,6 +108,7 @@ class DevServer(Server):
         if not self._is_open:
             return
         self._front.hold()
+        self._engine.gateway.hub.close_all()
         try:
             await self._front.ended(but=lambda: self._resetting, within_seconds=GRACE_SECONDS)
             await super().stop(drain_seconds=0.0)
@@ -119,6 +120,7 @@ class DevServer(Server):
                 self.clock.rewind()
             await self.open()
             await self.start()
+            gc.collect()  # the engine that was left is full of cycles, and the collector seldom looks
         except BaseException as error:
             self._engine.fail(error)
             raise
@@ -133,7 +135,6 @@ async def open_dev_server(settings: Settings, *, clock: SystemClock, seed: bytes
     Args:
         seed: a seed file's content, loaded at each start and reset.
     """
-    gc.freeze()  # what is loaded by now stays; engines come and go, and only they are looked at when they do
     server = DevServer(settings, clock, seed)
     await server.open()
     return server

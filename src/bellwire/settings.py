@@ -404,6 +404,81 @@ class Settings:
         help="Time between two tries of a blacklisted address.",
     )
 
+    websocket_max_connections: int = _setting(
+        _count(0, 1_000_000),
+        10_000,
+        unit="connections",
+        takes="0 to 1000000",
+        help="Sockets that may be open at the same time, beside `max_connections`; 0 lets none in.",
+    )
+    websocket_max_connections_per_user: int = _setting(
+        _count(1, 1_000_000),
+        200,
+        unit="connections",
+        takes="1 to 1000000",
+        help="Sockets of one user, through all applications. Of one OAuth session there may be 50.",
+    )
+    websocket_max_frame_bytes: int = _setting(
+        _count(1024, 64 << 20),
+        1 << 20,
+        unit="bytes",
+        takes="1024 to 67108864",
+        help="The largest frame that a client may send.",
+    )
+    websocket_send_buffer_bytes: int = _setting(
+        _count(65_536, 1 << 30),
+        1 << 20,
+        unit="bytes",
+        takes="65536 to 1073741824",
+        help="What may wait for a client that reads slowly; with more, its connection is cut.",
+    )
+    websocket_idle_seconds: int = _setting(
+        _count(10, 30 * 86400),
+        1800,
+        unit="seconds",
+        takes="10 to 2592000",
+        help="A socket over which nothing goes in either direction for this long is closed.",
+    )
+    websocket_longest_seconds: int = _setting(
+        _count(60, 30 * 86400),
+        86_400,
+        unit="seconds",
+        takes="60 to 2592000",
+        help="A socket that has been open for this long is closed; its client may recover its session on another.",
+    )
+    websocket_ping_seconds: int = _setting(
+        _count(1, 3600), 30, unit="seconds", takes="1 to 3600", help="Time between two pings of a client."
+    )
+    websocket_pong_seconds: int = _setting(
+        _count(1, 600),
+        10,
+        unit="seconds",
+        takes="1 to 600",
+        help="A client that has not answered a ping for this long is taken for gone.",
+    )
+    websocket_recovery_seconds: int = _setting(
+        _count(1, 86_400),
+        180,
+        unit="seconds",
+        takes="1 to 86400",
+        help="How long a session waits for its client to come back. With more than 180 sessions are kept on disk.",
+    )
+    websocket_recovery_messages: int = _setting(
+        _count(1, 100_000),
+        100,
+        unit="notifications",
+        takes="1 to 100000",
+        help="How many missed notifications a client gets that comes back. With more than 100 they are read from the "
+        "event log, and sessions are kept on disk.",
+    )
+    websocket_compression: bool = _setting(
+        _yes_or_no,
+        False,
+        takes="true or false",
+        help="Agree on compression (permessage-deflate) with clients that offer it; each then takes three times the "
+        "memory.",
+    )
+
     operator_webhook_url: str | None = _setting(
         _optional(_http_url),
         None,

@@ -46,6 +46,7 @@ SERVED = {
     ("post", "/restapi/oauth/authorize"),
     ("post", "/restapi/oauth/token"),
     ("post", "/restapi/oauth/revoke"),
+    ("post", "/restapi/oauth/wstoken"),
     ("get", f"{ACCOUNT}/extension"),
     ("get", f"{ACCOUNT}/extension/{{extensionId}}"),
     ("get", f"{ACCOUNT}/extension/{{extensionId}}/phone-number"),

@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from bellwire.api.http_protocol import HttpProtocol
+from bellwire.cli.listener_config import listener_config
 from bellwire.cli.listening_socket import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.configuration import load_settings
@@ -109,17 +110,7 @@ async def running_server(
         server = await open_server(settings, clock=clock, dev=True)
     try:
         await server.start()
-        uvicorn_server = uvicorn.Server(
-            uvicorn.Config(
-                server.app,
-                http=protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-            )
-        )
+        uvicorn_server = uvicorn.Server(listener_config(server.app, settings, http=protocol))
         serving = asyncio.create_task(uvicorn_server._serve(sockets=[listening]))
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:

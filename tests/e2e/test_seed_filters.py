@@ -6,6 +6,7 @@ are published, then the match. The server's own count of notifications shows tha
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from bellwire.testing.receiver import WebhookReceiver
 from tests.contract import published_reference as reference
 from tests.e2e.in_process import Running, running_server
 from tests.e2e.official_sdk import GENERAL, WEBINAR, OfficialClient
-from tests.e2e.seed_rows import Row, seed_rows
+from tests.e2e.seed_rows import ANOTHER_ACCOUNT, Row, seed_rows
 
 pytestmark = [
     pytest.mark.skipif(not reference.IS_HERE, reason=reference.ABSENT),
@@ -66,7 +67,9 @@ class Stage:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with running_server(tmp_path_factory.mktemp("seed")) as running, WebhookReceiver() as receiver:
+    # The other account of near misses: events of one that there is not are rejected.
+    another = json.dumps({"accounts": [{"id": ANOTHER_ACCOUNT, "companyName": "Another"}]}).encode()
+    async with running_server(tmp_path_factory.mktemp("seed"), seed=another) as running, WebhookReceiver() as receiver:
         yield Stage(running, await OfficialClient.logged_in(running.url, running.demo), receiver)
 
 

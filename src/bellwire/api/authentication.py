@@ -22,6 +22,7 @@ from bellwire.model.ids import AccountId, ExtensionId
 from bellwire.model.permission import Permission, UserPermission
 from bellwire.ports.clock import Clock
 from bellwire.ports.identity import CredentialStore, Directory
+from bellwire.ports.socket_gateway import socket_link_of
 
 _MAX_KEY_LENGTH = 512
 
@@ -66,7 +67,8 @@ class Authenticator:
             _header: HTTPAuthorizationCredentials | None = Security(_ACCESS_TOKEN),
             _query: str | None = Security(_ACCESS_TOKEN_IN_QUERY),
         ) -> Caller:
-            caller = await self._sessions.caller(access_token_of(request))
+            link = socket_link_of(request.scope)
+            caller = await self._sessions.caller(access_token_of(request)) if link is None else link.caller()
             self._count(request, (caller.client_id, caller.extension_id), group, caller.rate_limit_factor)
             return caller
 

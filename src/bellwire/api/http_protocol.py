@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from bellwire.api.problems import problem
 from bellwire.errors import BodyBrokenOff, BodyStalled, ErrorEntry
+from bellwire.transports.listener import open_sockets
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers."""
@@ -63,8 +64,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._broken: BodyBrokenOff | None = None
         """Why the last request's body will not come to its end."""
         self._half_closed = False
+        self._upgrading = False
+        """It is becoming a WebSocket: what follows is not ours."""
+        self._most_requests: int | None = self.config.limit_concurrency
         self._refused = False
         """What still comes is thrown away."""
+
+    @property
+    def limit_concurrency(self) -> int | None:
+        """How many connections may be open, WebSockets included: uvicorn counts them, too."""
+        return None if self._most_requests is None else self._most_requests + open_sockets(self.config)
+
+    @limit_concurrency.setter
+    def limit_concurrency(self, limit: int | None) -> None:
+        self._most_requests = limit
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -94,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._begins = False
         super().data_received(data)
-        if self._refused:
+        if self._refused or self._upgrading:
             return
         if self._in_body:
             self._heard_at = self.loop.time()
@@ -127,6 +140,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_arrived()
         super().on_headers_complete()
+        self._upgrading = self.parser.should_upgrade() and self._should_upgrade()
+        if self._upgrading:
+            return
         self._in_body = True
         self._body_bytes = 0
 
@@ -135,6 +151,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return
         self._in_body = False
         self._body_over()
         super().on_message_complete()

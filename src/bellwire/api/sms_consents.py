@@ -102,8 +102,8 @@ class ConsentSearch(_Wire):
 class WantedConsentRecord(_Wire):
     """A consent to be set. The numbers are judged one by one; other keys are ignored."""
 
-    from_: str = Field(alias="from", max_length=256, json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"})
-    to: str = Field(max_length=256, json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"})
+    from_: str = Field(alias="from", max_length=256, description="E.164; others are told back.")
+    to: str = Field(max_length=256, description="E.164; others are told back.")
     opt_status: ConsentStatus
     source: ConsentSource
     coverage: ConsentCoverage = ConsentCoverage.PHONE_NUMBER

@@ -20,12 +20,14 @@ from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
 from bellwire.engine.subscribe import Subscriptions, WebhookRequest
+from bellwire.engine.subscribe_socket import SocketSubscriptions
 from bellwire.errors import InvalidRequest
 from bellwire.filters import MAX_FILTER_LENGTH
 from bellwire.model.identity import Caller
 from bellwire.model.ids import SubscriptionId
-from bellwire.model.subscription import Subscription, SubscriptionApi
+from bellwire.model.subscription import Subscription, SubscriptionApi, TransportType
 from bellwire.ports.clock import Clock
+from bellwire.ports.socket_gateway import socket_link_of
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
 from bellwire.subscriptions.resource import COLLECTION_PATH, subscription_resource
@@ -154,18 +156,28 @@ class SubscriptionList(BaseModel):
 
 
 def subscription_routes(
-    *, subscriptions: Subscriptions, authenticator: Authenticator, public_url: PublicUrl, clock: Clock
+    *,
+    subscriptions: Subscriptions,
+    sockets: SocketSubscriptions | None = None,
+    authenticator: Authenticator,
+    public_url: PublicUrl,
+    clock: Clock,
 ) -> APIRouter:
-    """`/restapi/v1.0/subscription…` and `/webinar/notifications/v1/subscriptions…`."""
+    """`/restapi/v1.0/subscription…` and `/webinar/notifications/v1/subscriptions…`.
+
+    Args:
+        sockets: for requests that come over a socket.
+    """
     router = APIRouter()
     for api in SubscriptionApi:
-        router.include_router(_routes_of(api, subscriptions, authenticator, public_url, clock))
+        router.include_router(_routes_of(api, subscriptions, sockets, authenticator, public_url, clock))
     return router
 
 
-def _routes_of(
+def _routes_of(  # noqa: PLR0917 - one caller
     api: SubscriptionApi,
     subscriptions: Subscriptions,
+    sockets: SocketSubscriptions | None,
     authenticator: Authenticator,
     public_url: PublicUrl,
     clock: Clock,
@@ -199,7 +211,11 @@ def _routes_of(
         request: Request, body: SubscriptionRequest = Body(openapi_examples=_example(api)), caller: Caller = medium
     ) -> Response:
         """The address is asked first: it has to echo the `Validation-Token` header within 3 s, with status 200."""
-        subscription = await subscriptions.create(caller, api, _webhook_request(body))
+        link = socket_link_of(request.scope)
+        if link is not None and sockets is not None and _wants_socket(api, body):
+            subscription = await sockets.create(link, caller, body.eventFilters)
+        else:
+            subscription = await subscriptions.create(caller, api, _webhook_request(body))
         return answer(request, subscription, _CREATED[api])
 
     @router.get(
@@ -237,13 +253,15 @@ def _routes_of(
     ) -> Response:
         """An empty body renews. Without `expiresIn` the lifetime becomes the default one, whatever it was before."""
         wanted = body or SubscriptionUpdate()
-        subscription = await subscriptions.update(
-            caller,
-            api,
-            SubscriptionId(subscriptionId),
-            filters=wanted.eventFilters,
-            expires_in=wanted.expiresIn,
-        )
+        id_ = SubscriptionId(subscriptionId)
+        link = socket_link_of(request.scope)
+        present = await subscriptions.get(caller, api, id_)
+        if link is not None and sockets is not None and present.transport is TransportType.WEB_SOCKET:
+            subscription = await sockets.update(link, caller, id_, wanted.eventFilters)
+        else:
+            subscription = await subscriptions.update(
+                caller, api, id_, filters=wanted.eventFilters, expires_in=wanted.expiresIn
+            )
         return answer(request, subscription)
 
     @router.post(
@@ -266,6 +284,10 @@ def _routes_of(
 def _example(api: SubscriptionApi) -> dict[str, Example]:
     mode = {"transportType": "WebHook", "address": "https://example.com/hook"}
     return {"webhook": {"value": {"eventFilters": [_EXAMPLE_FILTER[api]], "deliveryMode": mode, "expiresIn": 86400}}}
+
+
+def _wants_socket(api: SubscriptionApi, body: SubscriptionRequest) -> bool:
+    return api is SubscriptionApi.GENERAL and body.deliveryMode.transportType == "WebSocket"
 
 
 def _webhook_request(body: SubscriptionRequest) -> WebhookRequest:

@@ -22,7 +22,6 @@ _WEBINARS = "/webinar/configuration/v1/webinars/{webinarId}"
 UNSUPPORTED: dict[str, str] = {
     "/restapi/oauth/jwks": "GET",
     "/restapi/oauth/userinfo": "GET",
-    "/restapi/oauth/wstoken": "POST",
     f"{_ACCOUNT}/call-queues/{{groupId}}/presence": "GET PUT",
     f"{_ACCOUNT}/device/{{deviceId}}": "GET PUT",
     f"{_ACCOUNT}/device/{{deviceId}}/emergency": "PUT",

@@ -60,7 +60,7 @@ def dev(
     from contextlib import asynccontextmanager
     from urllib.parse import urlsplit
 
-    from bellwire.cli.quick_imports import quick_imports
+    from bellwire.cli.collector import quick_imports
 
     with quick_imports():
         from bellwire.cli.notification_lines import BUILT_IN_RECEIVER_PATH, Sample, line_for
@@ -80,10 +80,12 @@ def dev(
         sample = Sample(typer.echo)
 
         def show(attempt: Attempt, event: Event | None) -> None:
+            sample.add(lambda: line(attempt, event), server.clock.monotonic())
+
+        def line(attempt: Attempt, event: Event | None) -> str:
             address = urlsplit(attempt.address)
             to = "" if address.path == BUILT_IN_RECEIVER_PATH else address.netloc
-            now = server.clock.now().astimezone()
-            sample.add(lambda: line_for(attempt, event, f"{now:%H:%M:%S}", to=to), server.clock.monotonic())
+            return line_for(attempt, event, f"{server.clock.now().astimezone():%H:%M:%S}", to=to)
 
         server.on_attempt(show)
         if traffic and server.demo is not None:

@@ -16,17 +16,16 @@ from dataclasses import replace
 
 import uvicorn
 
-from bellwire.api.http_protocol import HttpProtocol
+from bellwire.cli.collector import calm_the_collector
 from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
+from bellwire.cli.listener_config import listener_config
 from bellwire.cli.listening_socket import listening_socket
 from bellwire.compose import Server, open_server
 from bellwire.development import open_dev_server
 from bellwire.observe.system_clock import SystemClock
 from bellwire.settings import Settings, local_url
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than common clients keep an idle connection, so that they close it, and no request meets a closing one."""
 STOP_SECONDS = 15
 """What the engine may take to stop, after requests have ended."""
 
@@ -91,8 +90,9 @@ async def _run(settings: Settings, listening: socket.socket, *, dev: bool, besid
         server = await open_server(settings, clock=clock, dev=False)
     try:
         await server.start()
+        calm_the_collector(for_good=not dev)  # in `dev` a reset throws the engine away, and composes another
         record_server_url(settings.data_dir, local_url(settings.host, settings.port))
-        listener = _Listener(_configuration(server, settings))
+        listener = _Listener(listener_config(server.app, settings))
         failing = asyncio.create_task(server.failed.wait())
         failing.add_done_callback(lambda _: stop.set())
         async with _listening(listener, listening, stop), beside(server, settings):
@@ -122,19 +122,3 @@ async def _listening(listener: _Listener, listening: socket.socket, stop: asynci
     finally:
         listener.should_exit = True
         await serving
-
-
-def _configuration(server: Server, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        server.app,
-        http=HttpProtocol,
-        ws="websockets-sansio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=settings.max_connections,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )

@@ -40,7 +40,7 @@ def serve(
 
     from contextlib import asynccontextmanager
 
-    from bellwire.cli.quick_imports import quick_imports
+    from bellwire.cli.collector import quick_imports
 
     with quick_imports():
         from bellwire.cli.process import run_server

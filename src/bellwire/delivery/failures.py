@@ -32,6 +32,10 @@ _SENTENCES = {
     FailureCode.THROTTLED: "The endpoint asked for fewer notifications",
     FailureCode.SSRF_BLOCKED: "The address leads to a place where Bellwire must not send",
     FailureCode.CANCELLED: "Bellwire ended the attempt before it had an outcome",
+    FailureCode.NOT_CONNECTED: "The client is not connected; it gets the notification if it recovers its session",
+    FailureCode.RECOVERY_OVERFLOW: "More was kept for the client's return than its session may have",
+    FailureCode.RECOVERY_EXPIRED: "The client did not recover its session in time",
+    FailureCode.FRAME_TOO_LARGE: "The notification is too large for a WebSocket frame",
 }
 
 

@@ -215,6 +215,24 @@ class Sessions:
             rate_limit_factor=application.rate_limit_factor,
         )
 
+    def still(self, caller: Caller) -> Caller:
+        """Who a caller of before is now, for one who stays connected longer than an access token lives.
+
+        Raises:
+            Unauthenticated: OAU-141, as `caller`.
+        """
+        application = self._directory.application(caller.client_id)
+        if application is None:
+            raise Unauthenticated("OAU-141", "The application does not exist any more")
+        extension = self._directory.extension(caller.extension_id)
+        if (reason := why_not_signed_in(self._directory, extension, application)) is not None:
+            raise Unauthenticated("OAU-141", reason)
+        return replace(
+            caller,
+            scope=caller.scope & application.permissions,
+            rate_limit_factor=application.rate_limit_factor,
+        )
+
     async def _read(self, access_hash: bytes) -> _Live:
         async with self._changing:
             session = await self._store.session_by_access(access_hash)

@@ -1,6 +1,6 @@
 """A webhook subscription as its deliveries see it: where notifications go, and how each is written.
 
-What is the same for all notifications of a subscription (request head, secrets, the envelope's fixed parts) is made
+What is the same for all notifications of a subscription (request head, secrets) is made
 once and kept. Also here: the delivery engine's side of `ports/delivery_control.py`.
 """
 
@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 from bellwire.delivery.notification import Notification
 from bellwire.engine.deliver import Deliveries
-from bellwire.engine.envelope import Envelopes, FilterEnvelope, derived_uuid, filter_envelope
-from bellwire.engine.line import Unreadable
+from bellwire.engine.deliver_sockets import SocketDestination
+from bellwire.engine.envelope import Envelopes
+from bellwire.engine.notification_text import NotificationText
 from bellwire.engine.route import Announcements
-from bellwire.engine.subscribe_live import parse_stored
-from bellwire.filters import EventFilter, rows_with_stated
 from bellwire.model.event import Event
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
 from bellwire.model.webhook import Endpoint
@@ -42,7 +41,7 @@ class Rendering:
 class WebhookDestination:
     """Implements `engine.line.Destination` for one subscription."""
 
-    __slots__ = ("_envelopes", "_filters", "_head", "_rendering", "_signing_key", "_subscriber", "address", "endpoint")
+    __slots__ = ("_head", "_rendering", "_signing_key", "_subscriber", "_text", "address", "endpoint")
 
     def __init__(self, subscriber: Subscriber, rendering: Rendering) -> None:
         webhook = subscriber.subscription.webhook
@@ -62,8 +61,7 @@ class WebhookDestination:
             verification_token=None if token is None else unseal(token),
         )
         self._signing_key = None if secret is None else parse_signing_secret(unseal(secret))
-        self._envelopes: dict[tuple[int, int], FilterEnvelope] = {}
-        self._filters: dict[int, tuple[EventFilter | None, ...]] = {}
+        self._text = NotificationText(subscriber, rendering.envelopes, rendering.announcements)
 
     @property
     def id(self) -> SubscriptionId:
@@ -75,58 +73,14 @@ class WebhookDestination:
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         """The notification's uuid, the request's head and its body; see `engine.line.Destination`."""
-        place = (notification.filter_version, notification.filter_index)
-        envelope = self._envelopes.get(place)
-        if envelope is None:
-            envelope = self._envelopes[place] = self._make_envelope(*place)
-        uuid = event.uuid
-        further = notification.further
-        if further is None:
-            further = self._came_on_an_earlier_topic(notification, event)
-        if further:
-            uuid = derived_uuid(uuid, notification.topic)
-        body = self._rendering.envelopes.render(envelope, notification.position, event, uuid)
+        version = notification.filter_version
+        uuid = self._text.uuid(version, notification.topic, event, further=notification.further)
+        body = self._text.body((version, notification.filter_index), notification.position, event, uuid)
         head = self._head
         if self._signing_key is not None:
             seconds = self._rendering.clock.now_ms() // 1000
             head += signature_headers(self._signing_key, uuid, seconds, body)
         return uuid, head, body
-
-    def _filters_of(self, version: int) -> tuple[EventFilter | None, ...]:
-        """The filters of a version; None where this release can't read one."""
-        filters = self._filters.get(version)
-        if filters is None:
-            subscription = self._subscriber.subscription
-            texts = next((known.filters for known in subscription.versions if known.version == version), None)
-            if texts is None:
-                return ()
-            filters = self._filters[version] = tuple(parse_stored(subscription, texts))
-        return filters
-
-    def _make_envelope(self, version: int, index: int) -> FilterEnvelope:
-        subscription = self._subscriber.subscription
-        filters = self._filters_of(version)
-        event_filter = filters[index] if index < len(filters) else None
-        if event_filter is None:
-            raise Unreadable("The event filter that it was matched by is no longer known, so it can't be delivered.")
-        return filter_envelope(
-            subscription.id, subscription.owner_id, event_filter.text, event_filter.family, event_filter.projections
-        )
-
-    def _came_on_an_earlier_topic(self, notification: Notification, event: Event) -> bool:
-        """Whether this subscription gets the event on a topic before the notification's, by what is known now: rows of
-        the backlog that the first format wrote don't say."""
-        filters = self._filters_of(notification.filter_version)
-        if len(filters) == 1:
-            return False
-        announcements = self._rendering.announcements
-        rows = rows_with_stated(announcements.facts(event).rows, event.stated)
-        for topic, key in announcements.topics(event):
-            if topic == notification.topic:
-                return False
-            if any(other is not None and other.key == key and other.fits(rows) for other in filters):
-                return True
-        return False
 
 
 class Desk:
@@ -164,3 +118,6 @@ class Desk:
     def _open(self, subscriber: Subscriber, *, held: bool) -> None:
         if subscriber.subscription.webhook is not None:
             self._deliveries.open(WebhookDestination(subscriber, self._rendering), held=held)
+        else:
+            rendering = self._rendering
+            subscriber.socket = SocketDestination(subscriber, rendering.envelopes, rendering.announcements)

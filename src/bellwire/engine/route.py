@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -54,8 +54,25 @@ class Announcements:
         return Facts(match.family.rows(body), match.family.ordering_key(match.values, body))
 
 
+class SocketFanOut(Protocol):
+    """What takes the matches of WebSocket subscriptions, which the watermark does not wait for."""
+
+    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match, bool]]) -> None:
+        """(topic, match, whether the subscription gets the event on an earlier topic too) of each notification, in log
+        order."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while too much waits to be written."""
+        ...
+
+
 class Router:
-    """One partition's reader. Runs until cancelled."""
+    """One partition's reader. Runs until cancelled.
+
+    Args:
+        sockets: takes what matched WebSocket subscriptions; None where there are none.
+    """
 
     def __init__(
         self,
@@ -66,6 +83,7 @@ class Router:
         subscribers: Subscribers,
         deliveries: Deliveries,
         unrouted: Unrouted,
+        sockets: SocketFanOut | None = None,
         clock: Clock,
         on_routed: Callable[[Event, int], None],
         read_bytes: int = 4 << 20,
@@ -76,6 +94,7 @@ class Router:
         self._announcements = announcements
         self._subscribers = subscribers
         self._deliveries = deliveries
+        self._sockets = sockets
         self._unrouted = unrouted
         self._clock = clock
         self._on_routed = on_routed
@@ -94,6 +113,8 @@ class Router:
                 after = self._deliveries.settling.routed
                 self._deliveries.wake()
                 await self._deliveries.room()
+                if self._sockets is not None:
+                    await self._sockets.room()
                 await asyncio.sleep(0)
 
     def route(self, logged: LoggedEvent) -> None:
@@ -108,13 +129,16 @@ class Router:
         topics = self._announcements.topics(event)
         reached: set[SubscriptionId] = set()
         found: list[tuple[str, Match, bool]] = []
+        for_sockets: list[tuple[str, Match, bool]] = []
         for topic, key in topics:
             for match in self._subscribers.matches(key, rows, position, event.audience):
-                subscription = match.subscriber.id
-                if match.subscriber.subscription.expires_at <= self._now:
+                subscriber = match.subscriber
+                subscription = subscriber.id
+                if subscriber.socket is None and subscriber.subscription.expires_at <= self._now:
                     continue
                 if not deliveries.was_settled(subscription, position, topic):
-                    found.append((topic, match, subscription in reached))
+                    chosen = found if subscriber.socket is None else for_sockets
+                    chosen.append((topic, match, subscription in reached))
                 if len(topics) > 1:
                     reached.add(subscription)
         now = self._clock.monotonic()
@@ -132,5 +156,7 @@ class Router:
                 further=further,
             )
             deliveries.offer(match.subscriber.id, notification)
+        if for_sockets and self._sockets is not None:
+            self._sockets.offer(position, event, for_sockets)
         self._unrouted.routed(event.account)
-        self._on_routed(event, len(found))
+        self._on_routed(event, len(found) + len(for_sockets))

@@ -74,7 +74,7 @@ class Subscriptions:
         self._installation = installation
         self._validate = validate
         self._clock = clock
-        self._new_id = new_id
+        self.new_id = new_id
         self._creating: Counter[tuple[ClientId, ExtensionId, SubscriptionApi]] = Counter()
         """Creations under way, by whose limit they count against."""
 
@@ -85,7 +85,7 @@ class Subscriptions:
             InvalidRequest: CMN-101, SUB-508, SUB-516, and what the handshake raises (SUB-520 to SUB-525).
             Forbidden: SUB-406, SUB-408, SUB-505, or the code of the permission that is missing for all filters.
         """
-        id_ = self._new_id()
+        id_ = self.new_id()
         return await self._live.in_turn(id_, lambda: self._create(id_, caller, api, request))
 
     def list(self, caller: Caller, api: SubscriptionApi) -> list[Subscription]:
@@ -167,8 +167,8 @@ class Subscriptions:
             check_verification_token(token)
         if secret is not None:
             parse_signing_secret(secret)
-        parsed = self._parse(caller, api, id_, request.filters, lifetime)
-        self._judge(caller, parsed)
+        parsed = self.parsed(caller, api, id_, request.filters, lifetime)
+        self.judged(caller, parsed)
         counted = (caller.client_id, caller.extension_id, api)
         check_count(len(self.list(caller, api)) + self._creating[counted])
         self._creating[counted] += 1
@@ -178,8 +178,8 @@ class Subscriptions:
             self._creating[counted] -= 1
             if not self._creating[counted]:
                 del self._creating[counted]
-        judgement = self._judge(caller, parsed)  # again: a permission may have been revoked meanwhile
-        now = self._now()
+        judgement = self.judged(caller, parsed)  # again: a permission may have been revoked meanwhile
+        now = self.now()
         subscription = Subscription(
             id=id_,
             api=api,
@@ -216,14 +216,14 @@ class Subscriptions:
                 "SUB-511", "A WebSocket subscription can't be updated over HTTP; update it over its socket."
             )
         lifetime = granted_seconds(expires_in)
-        parsed = None if filters is None else self._parse(caller, api, id_, filters, lifetime)
+        parsed = None if filters is None else self.parsed(caller, api, id_, filters, lifetime)
         if parsed is not None:
-            self._judge(caller, parsed)
+            self.judged(caller, parsed)
         renewed = self._renewed(await self._validated(subscription), lifetime)
         if parsed is None:
             changed = await self._live.change(renewed)
         else:
-            judgement = self._judge(caller, parsed)
+            judgement = self.judged(caller, parsed)
             changed = await self._live.change(
                 replace(renewed, disabled_filters=judgement.disabled()), judgement.allowed
             )
@@ -261,10 +261,10 @@ class Subscriptions:
             self._live.reactivate(before.id)
 
     def _renewed(self, subscription: Subscription, lifetime_seconds: int) -> Subscription:
-        expires_at = self._now() + timedelta(seconds=lifetime_seconds)
+        expires_at = self.now() + timedelta(seconds=lifetime_seconds)
         return replace(subscription, expires_at=expires_at, lifetime_seconds=lifetime_seconds)
 
-    def _parse(
+    def parsed(
         self, caller: Caller, api: SubscriptionApi, id_: SubscriptionId, filters: Sequence[str], lifetime_seconds: int
     ) -> Sequence[EventFilter]:
         """The filters as they will be stored, each once, also where two spellings mean the same."""
@@ -283,7 +283,8 @@ class Subscriptions:
                 reminder_schedule(event_filter.text, event_filter.schedule, lifetime_seconds)
         return tuple(distinct.values())
 
-    def _judge(self, caller: Caller, filters: Sequence[EventFilter]) -> Judgement:
+    def judged(self, caller: Caller, filters: Sequence[EventFilter]) -> Judgement:
+        """The filters sorted by what the caller may see. Raises Forbidden where nothing is left."""
         owner = self._directory.extension(caller.extension_id)
         application = self._directory.application(caller.client_id)
         if owner is None or application is None:
@@ -291,7 +292,7 @@ class Subscriptions:
         scope = caller.scope & application.permissions
         return require_some(judge_all(filters, scope, owner, self._directory.extension))
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """To the millisecond, as it is written."""
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -138,8 +138,8 @@ class EndpointWatch:
     def attempted(self, attempt: Attempt, _event: Event | None) -> None:
         """Take note of an attempt; the deliveries call this for each one, on the hot path."""
         failure = attempt.failure
-        if failure is FailureCode.CANCELLED:
-            return  # it says nothing of the endpoint
+        if failure is FailureCode.CANCELLED or attempt.is_over_socket:
+            return  # it says nothing of an endpoint
         subscription = attempt.subscription
         health = self._health.get(subscription)
         if health is None:

@@ -29,6 +29,23 @@ class FailureCode(StrEnum):
     SSRF_BLOCKED = "ssrf_blocked"
     CANCELLED = "cancelled"
     """Bellwire stopped, or dropped the subscription, while the attempt was under way."""
+    NOT_CONNECTED = "not_connected"
+    RECOVERY_OVERFLOW = "recovery_overflow"
+    RECOVERY_EXPIRED = "recovery_expired"
+    FRAME_TOO_LARGE = "frame_too_large"
+
+
+SOCKET_FAILURES = frozenset(
+    {
+        FailureCode.NOT_CONNECTED,
+        FailureCode.RECOVERY_OVERFLOW,
+        FailureCode.RECOVERY_EXPIRED,
+        FailureCode.FRAME_TOO_LARGE,
+    }
+)
+"""Those of WebSocket notifications; all others are of webhooks."""
+SOCKET_ADDRESS = "websocket://"
+"""What the address of a WebSocket attempt begins with; the client's own follows, where it is connected."""
 
 
 class AttemptResult(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +92,10 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     next_try_ms: int | None = None
     replay: ReplayId | None = None
     """The replay that made it. Such an attempt is history only: it settles nothing."""
+
+    @property
+    def is_over_socket(self) -> bool:
+        return self.address.startswith(SOCKET_ADDRESS)
 
 
 class BacklogRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -1,7 +1,7 @@
 """What is counted and logged of each delivery attempt: one wide line, once its outcome is known.
 
 Clean first attempts are logged at debug only, behind a level check: the line would cost half the delivery, and history
-has them anyway (design.md, Costs seen).
+has them anyway (design.md, Costs seen). So are those over sockets: an event may concern ten thousand clients at once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AttemptWatch:
         if delivered and event is not None and attempt.replay is None:
             since_ms = event.received_ms or event.timestamp_ms
             self._end_to_end.observe(attempt.duration_us / 1e6 + (attempt.started_ms - since_ms) / 1e3)
-        if self._debug or not delivered or attempt.number > 1:
+        if self._debug or (not (delivered and attempt.number == 1) and not attempt.is_over_socket):
             self._write(attempt, event)
         if self._traces is not None and event is not None and event.trace is not None:
             self._traces.attempted(attempt, event.trace)

@@ -14,15 +14,13 @@ class Subscriber:
     `subscription`: its record as it is now; the registry replaces it. `handles`: the registry's own.
     """
 
-    __slots__ = ("handles", "head", "lane", "subscription")
+    __slots__ = ("handles", "socket", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.handles: tuple[int, ...] = ()
-        self.lane: Any = None
-        """The delivery engine's own object, of a type that only it knows; None until it needs one."""
-        self.head: bytes | None = None
-        """The delivery engine's rendered request line and headers; None until it needs them."""
+        self.socket: Any = None
+        """Of a WebSocket subscription: the delivery engine's own object, of a type that only it knows."""
 
     @property
     def id(self) -> SubscriptionId:

@@ -1,0 +1,198 @@
+"""Notifications of WebSocket subscriptions: from the router to the gateway, and into history.
+
+They are delivered at most once (a recovered session gets what its client says it has not read), so the watermark does
+not wait for them, and there is no backlog. The router hands its matches over; they are written in turns, so that an
+event for ten thousand clients holds nobody else up for longer than one turn takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from bellwire.delivery.failures import sentence
+from bellwire.engine.envelope import Envelopes, FilterEnvelope
+from bellwire.engine.line import Unreadable
+from bellwire.engine.notification_text import NotificationText
+from bellwire.engine.route import Announcements
+from bellwire.engine.subscribers import Match
+from bellwire.model.attempt import SOCKET_ADDRESS, Attempt, AttemptOutcome, FailureCode
+from bellwire.model.event import Event
+from bellwire.model.ids import Position, SubscriptionId
+from bellwire.ports.clock import Clock
+from bellwire.ports.delivery_control import Subscriber
+from bellwire.ports.socket_gateway import SocketGateway
+from bellwire.wire.gateway.effects import Outcome
+from bellwire.wire.gateway.session import Notification
+
+TURN = 128
+"""Notifications that are written before others have their turn."""
+MOST_WAITING = 50_000
+"""Notifications that may wait to be written; then the router waits."""
+_BESIDE_THE_BODY = 256
+"""Bytes of memory that a notification takes, about, beside its event's body."""
+
+_MEANING = {
+    Outcome.SENT: (AttemptOutcome.DELIVERED, None),
+    Outcome.KEPT: (AttemptOutcome.FAILED, FailureCode.NOT_CONNECTED),
+    Outcome.OVERFLOWED: (AttemptOutcome.GIVEN_UP, FailureCode.RECOVERY_OVERFLOW),
+    Outcome.EXPIRED: (AttemptOutcome.GIVEN_UP, FailureCode.RECOVERY_EXPIRED),
+    Outcome.TOO_LARGE: (AttemptOutcome.GIVEN_UP, FailureCode.FRAME_TOO_LARGE),
+}
+
+Record = Callable[[Attempt], None]
+Observe = Callable[[object, Attempt, Event | None], None]
+Offered = tuple[Position, Event, Sequence[tuple[str, Match, bool]]]
+
+
+class SocketDestination:
+    """A WebSocket subscription as its notifications see it."""
+
+    __slots__ = ("envelopes", "id", "text")
+
+    def __init__(self, subscriber: Subscriber, envelopes: Envelopes, announcements: Announcements) -> None:
+        self.id: SubscriptionId = subscriber.id
+        self.envelopes = envelopes
+        self.text = NotificationText(subscriber, envelopes, announcements)
+
+    def notification(
+        self,
+        position: Position,
+        topic: str,
+        event: Event,
+        place: tuple[int, int],
+        further: bool,
+    ) -> SocketNotification:
+        """Raises: Unreadable: the event filter that it was matched by is not known any more."""
+        uuid = self.text.uuid(place[0], topic, event, further=further)
+        return SocketNotification(self, position, topic, event, uuid, self.text.parts(place))
+
+
+class SocketNotification(msgspec.Struct, gc=False):
+    """Implements `wire.gateway.session.Notification`. `tries`: attempts that history has of it."""
+
+    destination: SocketDestination
+    position: Position
+    topic: str
+    event: Event
+    uuid: str
+    parts: FilterEnvelope
+    tries: int = 0
+
+    @property
+    def request_id(self) -> str:
+        return self.event.request_id or self.uuid
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.event.body) + _BESIDE_THE_BODY
+
+    def envelope(self) -> bytes:
+        return self.destination.envelopes.render(self.parts, self.position, self.event, self.uuid)
+
+
+class SocketDeliveries:
+    """Implements `engine.route.SocketFanOut`. Owned by one event loop.
+
+    Args:
+        record: puts an attempt into history.
+        observe: is told of each attempt, with its event.
+    """
+
+    def __init__(self, *, clock: Clock, record: Record, observe: Observe) -> None:
+        self._clock = clock
+        self._record = record
+        self._observe = observe
+        self._queue: deque[Offered | Callable[[], None]] = deque()
+        self._waiting = 0
+        self._offered = asyncio.Event()
+        self._relieved = asyncio.Event()
+        self._gateway: SocketGateway
+
+    def write_to(self, gateway: SocketGateway) -> None:
+        """Which gateway; before the first event is routed."""
+        self._gateway = gateway
+
+    @property
+    def waiting(self) -> int:
+        """Notifications that are matched, and not handed to the gateway yet."""
+        return self._waiting
+
+    def offer(self, position: Position, event: Event, matches: list[tuple[str, Match, bool]]) -> None:
+        self._queue.append((position, event, matches))
+        self._waiting += len(matches)
+        self._offered.set()
+
+    async def room(self) -> None:
+        while self._waiting > MOST_WAITING:
+            self._relieved.clear()
+            await self._relieved.wait()
+
+    def after_all(self, then: Callable[[], None]) -> None:
+        """Have it called once all that was offered before this moment is with the gateway."""
+        self._queue.append(then)
+        self._offered.set()
+
+    async def run(self) -> None:
+        """Write what is offered, for ever."""
+        while True:
+            await self._offered.wait()
+            self._offered.clear()
+            budget = TURN
+            while self._queue:
+                entry = self._queue.popleft()
+                if not isinstance(entry, tuple):
+                    entry()
+                    continue
+                position, event, matches = entry
+                for start in range(0, len(matches), TURN):
+                    if budget <= 0:
+                        budget = TURN
+                        await asyncio.sleep(0)
+                    part = matches[start : start + TURN]
+                    self._write(position, event, part)
+                    budget -= len(part)
+                    self._waiting -= len(part)
+                self._relieved.set()
+
+    def _write(self, position: Position, event: Event, matches: Sequence[tuple[str, Match, bool]]) -> None:
+        notify = self._gateway.notify
+        for topic, match, further in matches:
+            destination: SocketDestination | None = match.subscriber.socket
+            if destination is None:
+                continue
+            try:
+                notification = destination.notification(
+                    position, topic, event, (match.version, match.filter_index), further
+                )
+            except Unreadable:  # it was changed since it matched, more than once
+                continue
+            notify(destination.id, notification)
+
+    def told(self, notification: Notification, outcome: Outcome, client: str) -> None:
+        """What became of a notification.
+
+        Args:
+            client: where its client is connected from; empty when it is not.
+        """
+        assert isinstance(notification, SocketNotification)
+        meaning, failure = _MEANING[outcome]
+        notification.tries += 1
+        attempt = Attempt(
+            subscription=notification.destination.id,
+            position=notification.position,
+            topic=notification.topic,
+            uuid=notification.uuid,
+            number=notification.tries,
+            address=SOCKET_ADDRESS + client,
+            started_ms=self._clock.now_ms(),
+            duration_us=0,
+            outcome=meaning,
+            failure=failure,
+            detail="" if failure is None else sentence(failure),
+        )
+        self._record(attempt)
+        self._observe(notification.destination, attempt, notification.event)

@@ -1,0 +1,161 @@
+"""Uvicorn's WebSocket protocol with what the gateway needs: pings and their pongs, pings of clients, writing at once,
+being told when a client does not read, and a last frame when the server goes away.
+
+An application that wants it finds it in its scope (`EXTENSION`), and registers a `Watcher`. Others, the console's for
+one, are served as uvicorn does it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from asyncio import BaseTransport
+from typing import Any, Protocol
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from bellwire.transports.listener import count_socket
+
+EXTENSION = "bellwire.socket"
+"""The key of `scope["extensions"]` under which an application finds the protocol of its connection."""
+
+_TEXT = 0x81
+_SECRET = re.compile(r"\b(access_token|wsc)=[^&\s\"']+")
+
+
+class Watcher(Protocol):
+    """Whoever drives a connection. Called from the event loop; must be quick."""
+
+    def pong(self, payload: bytes) -> None: ...
+
+    def client_ping(self) -> None: ...
+
+    def congested(self) -> None:
+        """More was written than the client has read; `drained` follows when it has."""
+        ...
+
+    def drained(self) -> None: ...
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        ...
+
+    def going_away(self) -> None:
+        """The server stops: say so and close."""
+        ...
+
+
+class GatewayProtocol(WebSocketsSansIOProtocol):
+    """One connection. For `uvicorn.Config(ws=…)`, with `ws_ping_interval=None`: the gateway sends its own pings."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.watcher: Watcher | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        count_socket(self.config, 1)
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # the application's task was made, and has not begun
+            extensions: dict[str, Any] = self.scope["extensions"]  # any name is allowed
+            extensions[EXTENSION] = self
+
+    @property
+    def is_writable(self) -> bool:
+        return self.handshake_complete and not self.close_sent and not self.transport.is_closing()
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def write_text(self, frame: bytes) -> None:
+        """Write one text frame at once, whatever waits to be sent. On a connection that is closing: nothing."""
+        if not self.is_writable:
+            return
+        if self.conn.extensions:
+            self.conn.send_text(frame)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            return
+        size = len(frame)  # a whole frame, not masked, not compressed: RFC 6455, section 5.2
+        if size < 126:
+            head = bytes((_TEXT, size))
+        elif size < 65536:
+            head = bytes((_TEXT, 126)) + size.to_bytes(2, "big")
+        else:
+            head = bytes((_TEXT, 127)) + size.to_bytes(8, "big")
+        self.transport.write(head + frame)
+
+    def write_ping(self, payload: bytes) -> None:
+        if self.is_writable:
+            self.conn.send_ping(payload)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def close_with(self, code: int) -> None:
+        """Begin the closing handshake; the connection ends with the client's answer, or after a while without."""
+        if not self.is_writable:
+            return
+        self.conn.send_close(code)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def abort(self) -> None:
+        """Cut the connection, with all that waits to be sent."""
+        self.transport.abort()
+
+    def handle_ping(self) -> None:
+        if self.watcher is not None:
+            self.watcher.client_ping()
+        super().handle_ping()
+
+    def handle_pong(self, event: Any) -> None:
+        if self.watcher is None:
+            super().handle_pong(event)
+        else:
+            self.watcher.pong(bytes(event.data))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.watcher is not None:
+            self.watcher.congested()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.watcher is not None:
+            self.watcher.drained()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        count_socket(self.config, -1)
+        if self.watcher is not None:
+            self.watcher.lost()
+
+    def shutdown(self) -> None:
+        if self.watcher is None or not self.is_writable:
+            super().shutdown()
+            return
+        self.watcher.going_away()
+        self.transport.close()
+
+
+class HidesTokens(logging.Filter):
+    """Blanks socket and recovery tokens: uvicorn logs the URL of each WebSocket that is opened."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "access_token=" in text or "wsc=" in text:
+            record.msg, record.args = _SECRET.sub(r"\1=…", text), ()
+        return True
+
+
+def hide_tokens_in_logs() -> None:
+    """Once a process: uvicorn, and the library under it, log by this name."""
+    logger = logging.getLogger("uvicorn.error")
+    if not any(isinstance(known, HidesTokens) for known in logger.filters):
+        logger.addFilter(HidesTokens())
