@@ -446,7 +446,9 @@ async def _compose(  # noqa: PLR0917 - called once
     counts = RoutedCounts()
     hooks = None
     if settings.console:
-        hooks = hook_console(console, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms)
+        hooks = hook_console(
+            console, routed=counts.listeners, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms
+        )
     engine.files, engine.deliveries, engine.live = files, deliveries, live
     engine.router = Router(
         partition=EMBEDDED_PARTITION,
@@ -457,7 +459,7 @@ async def _compose(  # noqa: PLR0917 - called once
         unrouted=unrouted,
         clock=clock,
         sockets=sockets,
-        on_routed=counts.count if hooks is None else hooks.on_routed(counts.count),
+        on_routed=counts.count,
     )
 
     sessions = Sessions(store=stores.sessions, directory=directory, installation=installation, clock=clock)
