@@ -306,7 +306,7 @@ class Deliveries:
         return LaneView(
             mode=lane.mode,
             is_held=lane.paused,
-            is_trying=bool(lane.in_flight or lane.reading or lane.waiting),
+            is_trying=line.is_trying(self._clock.monotonic()),
             waiting=lane.waiting,
             in_flight=lane.in_flight,
             backlog_rows=lane.backlog_rows,
