@@ -503,6 +503,7 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     engine.attempts.listen(watch.attempted)
     desk.on_closed(watch.forget)
+    desk.on_reactivated(watch.brought_back)
     engine.operations = Operations(live=live, deliveries=deliveries, watch=watch, clock=clock)
     replays = engine.replays = Replays(
         partition=EMBEDDED_PARTITION,

@@ -146,6 +146,13 @@ async def test_renewing_lifts_it_after_another_handshake_and_failing_counts_from
     async with running_server(tmp_path) as running, endpoint.receiver() as receiver:
         id_ = (await running.subscribe(receiver.url, SESSION_FILTER))["id"]
         await fail_until_blacklisted(running, endpoint, id_)
+        operations = running.server.operations
+        for _ in range(2):
+            assert (await operations.test_event(SubscriptionId(id_))).failure is not None
+        shown = operations.health(SubscriptionId(id_))
+        assert (shown.failing_seconds, shown.blacklisted_in_seconds) == (None, None), "it is blacklisted already"
+        assert shown.failed >= 4, "what was tried is counted all the same"
+        running.clock.advance(timedelta(seconds=620))
         endpoint.handshake = echo_token  # notifications are refused as before
         renewed = await running.http.post(f"/restapi/v1.0/subscription/{id_}/renew", headers=await running.bearer())
         assert renewed.json()["status"] == "Active"
@@ -154,6 +161,7 @@ async def test_renewing_lifts_it_after_another_handshake_and_failing_counts_from
         left = health(SubscriptionId(id_)).blacklisted_in_seconds
         assert left is not None
         assert 590 < left <= 600
+        assert health(SubscriptionId(id_)).next_probe_in_seconds is None
         assert (await status_of(running, id_))["status"] == "Active"
 
 

@@ -160,8 +160,17 @@ class EndpointWatch:
         else:
             self._outage.reached(host, now)
         last = LastFailure(failure, attempt.status, attempt.detail, attempt.started_ms)
-        health.failed_with(last, self._outage.failing_clock(now))
-        self._failing[subscription] = health
+        record = self._live.get(subscription)
+        if record is None or record.is_held:
+            health.failed_with(last, None)
+        else:
+            health.failed_with(last, self._outage.failing_clock(now))
+            self._failing[subscription] = health
+
+    def brought_back(self, subscription: SubscriptionId) -> None:
+        """Its address answered the handshake: it begins anew, and is not to be tried by a probe."""
+        self._probe_at.pop(subscription, None)
+        self.start_afresh(subscription)
 
     def start_afresh(self, subscription: SubscriptionId) -> None:
         """Its failing so far counts no more: an operator paused or resumed it."""
@@ -339,8 +348,7 @@ class EndpointWatch:
             _log.info("subscription.probed", subscription_id=id_, is_active=False, reason=refused.message)
             return Probed(is_active=False, code=refused.code, reason=refused.message)
         await self._upkeep.lift_blacklisting_in_turn(id_)
-        self._probe_at.pop(id_, None)
-        self.start_afresh(id_)
+        self.brought_back(id_)
         self._deliveries.release(id_)
         self.reactivated += 1
         self._alerts.tell(
