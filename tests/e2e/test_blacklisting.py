@@ -176,6 +176,7 @@ async def test_with_the_permanent_policy_no_probe_is_made(tmp_path: Path) -> Non
         assert answer.json()["blacklistPolicy"] == "permanent", answer.text
         id_ = (await running.subscribe(receiver.url, SESSION_FILTER))["id"]
         await fail_until_blacklisted(running, endpoint, id_)
+        assert running.server.operations.health(SubscriptionId(id_)).next_probe_in_seconds is None
         handshakes = 0
 
         def count(request: ReceivedRequest) -> Reply:

@@ -97,7 +97,7 @@ class EndpointWatch:
         self._failing: dict[SubscriptionId, EndpointHealth] = {}
         self._outage = OutageWatch()
         self._probe_at: dict[SubscriptionId, float] = {}
-        """Of blacklisted subscriptions that heal: when each is tried again, in running time."""
+        """Of blacklisted subscriptions: when each is tried again, in running time."""
         self._probing: dict[SubscriptionId, asyncio.Task[Probed]] = {}
         self._places = asyncio.Semaphore(PROBES_AT_ONCE)
         self._looked_at = asyncio.get_running_loop().time()
@@ -130,8 +130,10 @@ class EndpointWatch:
 
     def next_probe_in(self, subscription: SubscriptionId) -> float | None:
         """Seconds; None if it is not blacklisted, or does not heal by itself."""
-        at = self._probe_at.get(subscription)
-        return None if at is None else max(0.0, at - self._clock.monotonic())
+        at, record = self._probe_at.get(subscription), self._live.get(subscription)
+        if at is None or record is None or not self._heals(record):
+            return None
+        return max(0.0, at - self._clock.monotonic())
 
     # What happens
 
