@@ -557,10 +557,11 @@ class Deliveries:
     ) -> Expired | None:
         """Give up the oldest rows of a backlog: at most `most_rows`, none above `up_to`, but for what is under way.
 
-        Each is in history as given up, with `detail`. Durable on return.
+        Each is in history as given up, with `detail`. They go with the next commit, and from this call on nothing brings
+        them back: the caller counts and names them, whether or not the disk takes that commit at once.
 
         Returns:
-            None if there is nothing to give up now.
+            None if there is nothing to give up now, or the disk takes no commit.
         """
         line = self._lines.get(subscription)
         if line is None:
@@ -577,8 +578,9 @@ class Deliveries:
             uuid = "" if event is None else event.uuid
             self._ledger.record(self._without_attempt(line, notification, uuid, detail))
         self._pump(line)
-        if not dropped or not await self.commit():
+        if not dropped:
             return None
+        self._commits.soon()
         return Expired(rows=len(dropped), first=dropped[0].position, last=dropped[-1].position)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
