@@ -29,7 +29,7 @@ from bellwire.delivery.schedule import (
     is_refusal,
 )
 from bellwire.delivery.settling import Settling
-from bellwire.engine.apart import ApartAttempts
+from bellwire.engine.apart import ApartAttempts, Settle
 from bellwire.engine.backlog_rows import BacklogRows
 from bellwire.engine.commits import Commits
 from bellwire.engine.delivery_limits import DeliveryLimits
@@ -196,10 +196,10 @@ class Deliveries:
     # Attempts outside the lanes
 
     async def send_apart(
-        self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b""
+        self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b"", settle: Settle
     ) -> Attempt | None:
         """One attempt of a notification that its lane knows nothing of; see `engine.apart`."""
-        return await self._apart.send(subscription, notification, headers)
+        return await self._apart.send(subscription, notification, headers, settle)
 
     def record(self, attempt: Attempt) -> None:
         """Put an attempt that was made apart into history, with the next commit. It settles nothing as long as its
