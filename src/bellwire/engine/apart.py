@@ -3,8 +3,8 @@
 They go past holds, queues and order, and their failure is final as far as the deliveries are concerned. They share the
 places of draining lanes, so that they never take what is kept free for first attempts.
 
-An attempt that was begun is settled by whoever asked for it, whatever happens to the asker: one that is cut off may have
-reached the endpoint, so it is in history like any other.
+An attempt that was begun is settled by whoever asked for it, whatever happens to the asker: one that is cut off may
+have reached the endpoint, so it is in history like any other.
 """
 
 from __future__ import annotations

@@ -557,8 +557,8 @@ class Deliveries:
     ) -> Expired | None:
         """Give up the oldest rows of a backlog: at most `most_rows`, none above `up_to`, but for what is under way.
 
-        Each is in history as given up, with `detail`. They go with the next commit, and from this call on nothing brings
-        them back: the caller counts and names them, whether or not the disk takes that commit at once.
+        Each is in history as given up, with `detail`. They go with the next commit, and nothing brings them back: the
+        caller counts and names them, whether or not the disk takes that commit at once.
 
         Returns:
             None if there is nothing to give up now, or the disk takes no commit.
