@@ -142,9 +142,7 @@ def _records(of: str, one: str, body: MakeBody, change: Any) -> Iterable[Row]:
 def _administration() -> Iterable[Row]:
     account = f"{ADMIN}/accounts/{{accountId}}"
     yield _admin("GET", f"{ADMIN}/accounts")
-    yield _admin(
-        "POST", f"{ADMIN}/accounts", status=201, body=_fixed({"companyName": "New"}), foreign=(403, "CMN-402")
-    )
+    yield _admin("POST", f"{ADMIN}/accounts", status=201, body=_fixed({"companyName": "New"}), foreign=(403, "CMN-402"))
     yield _admin("GET", account)
     yield _admin("PATCH", account, body=_fixed({"companyName": "Harbor & Finch Ltd"}))
     yield _admin("DELETE", account, status=204, harmless=False)
@@ -238,12 +236,12 @@ def _a2p() -> Iterable[Row]:
     yield _token(
         "PATCH",
         CONSENTS,
-        body=lambda ids: {"records": [{"from": ids["number"], "to": "+12025550103", "optStatus": "OptOut", "source": "Api"}]},
+        body=lambda ids: {
+            "records": [{"from": ids["number"], "to": "+12025550103", "optStatus": "OptOut", "source": "Api"}]
+        },
         permission=consents,
     )
-    yield _token(
-        "POST", f"{CONSENTS}/search", body=lambda ids: {"from": [ids["number"]]}, permission=consents
-    )
+    yield _token("POST", f"{CONSENTS}/search", body=lambda ids: {"from": [ids["number"]]}, permission=consents)
     yield _token("GET", f"{CONSENTS}/history", permission=consents)
     yield _token("GET", f"{CONSENTS}/export", permission=consents)
 
@@ -284,11 +282,10 @@ ROWS: tuple[Row, ...] = (
     Row(method="GET", path="/restapi/oauth/authorize", guard=Guard.CLIENT),
     Row(method="POST", path="/restapi/oauth/authorize", guard=Guard.CLIENT),
     _token("GET", "/.well-known/entry-points/external"),
+    _token("POST", "/restapi/oauth/wstoken", permission=Permission.WEB_SOCKET),
     _token("GET", ACCOUNT, permission=Permission.READ_ACCOUNTS),
     _token("GET", f"{ACCOUNT}/extension", permission=Permission.READ_ACCOUNTS, user_code="CMN-408"),
-    _token(
-        "GET", f"{ACCOUNT}/extension/{{extensionId}}", permission=Permission.READ_ACCOUNTS, user_code="CMN-404"
-    ),
+    _token("GET", f"{ACCOUNT}/extension/{{extensionId}}", permission=Permission.READ_ACCOUNTS, user_code="CMN-404"),
     _token(
         "GET",
         f"{ACCOUNT}/extension/{{extensionId}}/phone-number",

@@ -39,7 +39,8 @@ class Stage:
             row.method,
             row.target(self.ids),
             json=None if row.body is None else row.body(self.ids),
-            headers=({} if credentials is None else {"Authorization": credentials.encode("latin-1")}) | _encoded(headers),
+            headers=({} if credentials is None else {"Authorization": credentials.encode("latin-1")})
+            | _encoded(headers),
         )
 
     async def answers(self, rows: Iterable[Row], who: str, **headers: str) -> list[tuple[Row, httpx.Response]]:
