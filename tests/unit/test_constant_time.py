@@ -28,6 +28,7 @@ ALLOWED = {
     "code.c.code_hash == code_hash": _LOOK_UP,
     "session.tokens.access_hash != access_hash": "which of a session's two hashes it was found by",
     "session.tokens.refresh_hash != token_hash": "which of a session's two hashes it was found by",
+    "text.digests.get(part.number) == _digest(part)": "whether a part of a text came before",
     "value != expected_token": "the answer of an endpoint, which was sent the token just before",
 }
 """Comparisons that may be, each with the reason."""

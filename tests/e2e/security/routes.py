@@ -36,10 +36,10 @@ class Guard(Enum):
 
     NOTHING = "open to all"
     CLIENT = "an application's credentials, which the OAuth cases are about"
-    TOKEN = "an access token"  # noqa: S105 - a description
+    TOKEN = "an access token"
     PUBLISHER = "a publisher key"
     ADMIN = "an admin key"
-    TOKEN_OR_PUBLISHER = "an access token or a publisher key"  # noqa: S105
+    TOKEN_OR_PUBLISHER = "an access token or a publisher key"
     THIS_MACHINE = "a program on the same machine"
     UNSUPPORTED = "nothing, and answers 501"
 

@@ -1,4 +1,4 @@
-"""What clients of the WebSocket gateway write, as anything at all: the machine answers, refuses or closes, and goes on."""
+"""What clients of the WebSocket gateway write, as anything at all: its machine answers or refuses, and goes on."""
 
 from __future__ import annotations
 

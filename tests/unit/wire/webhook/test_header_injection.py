@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bellwire.errors import InvalidRequest
-from bellwire.wire.webhook.address import parse_address
 from bellwire.wire.webhook import handshake
+from bellwire.wire.webhook.address import parse_address
 from bellwire.wire.webhook.request import check_verification_token, request_head
 from bellwire.wire.webhook.signature import parse_signing_secret, signature_headers
 
