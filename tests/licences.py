@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from typing import Any
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 
@@ -32,23 +33,21 @@ def licences() -> Iterator[tuple[str, str]]:
     """Every package that is pinned for running and is for this system, and its licence."""
     for package in pinned("run.txt"):
         try:
-            stated = metadata(package)
+            stated = metadata(package).json
         except PackageNotFoundError:  # for another system or version of Python
             continue
-        classified = [
-            line.removeprefix(_CLASSIFIER)
-            for line in stated.get_all("Classifier") or ()
-            if line.startswith(_CLASSIFIER)
-        ]
-        written = (stated.get("License") or "").strip()
-        whole_text = "\n" in written or len(written) > _LONGEST_NAME
-        yield (
-            package,
-            stated.get("License-Expression")
-            or ", ".join(classified)
-            or ("" if whole_text else written)
-            or "not stated",
-        )
+        yield package, _licence(stated)
+
+
+def _licence(stated: Mapping[str, Any]) -> str:
+    """An expression, if there is one; or else its classifiers, or what is written if it is no whole text."""
+    if "license_expression" in stated:
+        return str(stated["license_expression"])
+    classifiers = [line for line in stated.get("classifier", ()) if line.startswith(_CLASSIFIER)]
+    if classifiers:
+        return ", ".join(line.removeprefix(_CLASSIFIER) for line in classifiers)
+    written = str(stated.get("license", "")).strip()
+    return written if 0 < len(written) <= _LONGEST_NAME and "\n" not in written else "not stated"
 
 
 def page() -> str:

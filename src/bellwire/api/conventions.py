@@ -1,8 +1,8 @@
 """What holds for every request and response, whatever the route (wire contract, 2.1, 2.3, 2.8).
 
 Pure ASGI and one pass over the headers, since the publish route is hot. On the way in: leading slashes collapsed, one
-at the end tolerated, the method overridden, preflights answered, compressed bodies refused, others limited. On the way out: request ids,
-content type and language, rate limit, CORS. An exception that nobody caught is logged here and answered 500.
+at the end tolerated, the method overridden, preflights answered, the body limited, and refused if it is compressed. On
+the way out: request ids, content type and language, rate limit, CORS. What nobody caught is logged here, answered 500.
 """
 
 from __future__ import annotations
@@ -246,7 +246,9 @@ def _too_large(limit: int) -> str:
 def _coded(codings: bytes) -> Response:
     """Nothing is decompressed: a few bytes could become any number of them."""
     message = f"The body is sent as {codings.decode('latin-1')[:100]}; send it without Content-Encoding"
-    return problem(415, [ErrorEntry("CMN-104", message)], headers={"Accept-Encoding": "identity", "Connection": "close"})
+    return problem(
+        415, [ErrorEntry("CMN-104", message)], headers={"Accept-Encoding": "identity", "Connection": "close"}
+    )
 
 
 def _preflight(*, allowed: bool) -> Response:

@@ -36,12 +36,12 @@ class Stage:
     async def ask(self, row: Row, who: str, **headers: str) -> httpx.Response:
         """Make the request of a row as one of those in `shown`."""
         credentials = self.shown[who]
+        given = headers if credentials is None else {"Authorization": credentials, **headers}
         return await self.http.request(
             row.method,
             row.target(self.ids),
             json=None if row.body is None else row.body(self.ids),
-            headers=({} if credentials is None else {"Authorization": credentials.encode("latin-1")})
-            | _encoded(headers),
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in given.items()],
         )
 
     async def answers(self, rows: Iterable[Row], who: str, **headers: str) -> list[tuple[Row, httpx.Response]]:
@@ -53,10 +53,6 @@ class Stage:
                 return row, await self.ask(row, who, **headers)
 
         return await asyncio.gather(*map(one, rows))
-
-
-def _encoded(headers: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: value.encode("latin-1") for name, value in headers.items()}
 
 
 def code_of(answer: httpx.Response) -> str:

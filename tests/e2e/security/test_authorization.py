@@ -106,7 +106,7 @@ def plain(row: Row) -> str:
 
 @pytest.mark.parametrize("guard", list(REFUSED), ids=lambda guard: guard.name.lower())
 async def test_who_is_not_known_gets_nothing(stage: Stage, guard: Guard) -> None:
-    wrong = []
+    wrong: list[tuple[object, ...]] = []
     for who, code in REFUSED[guard].items():
         for row, answer in await stage.answers(rows(guard), who):
             if (answer.status_code, code_of(answer)) != (401, code):
@@ -135,7 +135,7 @@ async def test_an_application_without_the_permission_is_refused(stage: Stage) ->
     assert [
         (row.name, answer.status_code, answer.text[:200])
         for row, answer in answers
-        if (answer.status_code, code_of(answer)) != (403, "CMN-401") or row.permission not in answer.text
+        if (answer.status_code, code_of(answer)) != (403, "CMN-401") or str(row.permission) not in answer.text
     ] == []
 
 

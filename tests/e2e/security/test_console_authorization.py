@@ -84,7 +84,7 @@ async def test_no_page_asset_or_socket_is_shown_without_a_session(
     running: Running, knocks: dict[str, dict[str, str]]
 ) -> None:
     assert len(PAGES) > 8
-    wrong = []
+    wrong: list[tuple[object, ...]] = []
     async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=20) as http:
         for who, headers in knocks.items():
             for path in BEHIND:
