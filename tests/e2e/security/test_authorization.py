@@ -81,8 +81,8 @@ async def test_every_route_has_a_row(stage: Stage) -> None:
     assert isinstance(stage.running.server, DevServer)
     gateway = stage.running.server._front.app  # its own route, /ws, is what test_websocket.py is about
     assert isinstance(gateway, GatewayEndpoint)
-    assert isinstance(gateway._app, FastAPI)
-    routes = gateway._app.routes
+    assert isinstance(gateway.app, FastAPI)
+    routes = gateway.app.routes
     found = {
         f"{method} {c.path}" for c in iter_route_contexts(routes) for method in c.methods or () if method != "HEAD"
     }
