@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
 from bellwire.engine.authorize_sessions import MAX_PARALLEL_SESSIONS
+from bellwire.gateway.hub import OpenSocket
 from tests.e2e.conformance.stage import Stage, conforming_server, set_stage
 from tests.e2e.raw_socket import Login, RawSocket
 
@@ -136,17 +137,31 @@ async def test_a_login_that_is_one_too_many_ends_none_that_has_a_socket(stage: S
         await other.revoke()
 
 
-async def test_a_server_stops_while_a_client_does_not_read(tmp_path: Path) -> None:
-    async with asyncio.timeout(60):
-        async with conforming_server(tmp_path) as running, set_stage(running) as stage:
-            deaf = await (await Login.of(running.http, running.demo)).connect()
-            await deaf.details()
-            await deaf.subscribe(MESSAGES)
-            await deaf.until_pinged(1)
-            [socket] = running.server.engine.gateway.hub._sockets
-            while not socket.connection.is_congested:
-                message = stage.message("+16505550181")
-                message["body"]["padding"] = "x" * 200_000
-                await stage.publish(message)
-                await stage.settle()
+async def test_a_client_that_does_not_read_keeps_no_connection_open_and_no_server_up(tmp_path: Path) -> None:
+    environment = {"BELLWIRE_SHUTDOWN_SECONDS": "600"}
+    async with asyncio.timeout(120):
+        async with conforming_server(tmp_path, environment=environment) as running, set_stage(running) as stage:
+            login = await Login.of(running.http, running.demo)
+            closing, opened = await deaf_client(stage, login)
+            closing.begin_closing()
+            while not opened.protocol.disconnected:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+            assert running.server.engine.gateway.hub.machine.connections == 0
+            deaf, _ = await deaf_client(stage, login)
+        closing.cut()
         deaf.cut()
+
+
+async def deaf_client(stage: Stage, login: Login) -> tuple[RawSocket, OpenSocket]:
+    """The only client, to which more was written than it reads; and the server's end of it."""
+    client = await login.connect()
+    await client.details()
+    await client.subscribe(MESSAGES)
+    await client.until_pinged(1)
+    [opened] = stage.running.server.engine.gateway.hub._sockets
+    while not opened.connection.is_congested:
+        message = stage.message("+16505550181")
+        message["body"]["padding"] = "x" * 200_000
+        await stage.publish(message)
+        await stage.settle()
+    return client, opened

@@ -174,7 +174,7 @@ class Hub:
         """Tell every client that the server goes away. Their sessions are left as after any loss of a connection."""
         for socket in list(self._sockets):
             socket.going_away()
-            socket.protocol.transport.close()
+            socket.protocol.leave()
 
     @property
     def is_stopped(self) -> bool:
