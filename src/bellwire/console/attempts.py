@@ -18,7 +18,7 @@ from bellwire.model.attempt import Attempt
 from bellwire.model.ids import LOG_START
 from bellwire.ports.history import RecordedAttempt
 
-COLUMNS = ("Time", "Outcome", "Subscription", "Event", "Answer", "Took", "Next try", "Details")
+COLUMNS = ("Time (UTC)", "Outcome", "Subscription", "Event", "Answer", "Took", "Next try", "Details")
 
 
 def attempt_rows(visitor: Visitor, records: Sequence[RecordedAttempt]) -> list[Html]:

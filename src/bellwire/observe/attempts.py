@@ -49,6 +49,11 @@ class AttemptWatch:
         """Be told of each attempt, from the event loop; must be quick."""
         self._listeners.append(listener)
 
+    def forget(self, listener: Listener) -> None:
+        """Don't tell it any more; one that is unknown changes nothing."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def __call__(self, _destination: object, attempt: Attempt, event: Event | None) -> None:
         self._counts[attempt.outcome, attempt.failure or ""] += 1
         self._durations.observe(attempt.duration_us / 1e6)
