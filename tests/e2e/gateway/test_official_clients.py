@@ -192,3 +192,39 @@ async def test_programs_live_through_a_restart_and_resume(tmp_path: Path) -> Non
                 assert program.is_alive
                 await program.go_on()
                 assert await program.ended() == 0
+
+
+@needs_node
+async def test_programs_miss_nothing_over_a_restart_where_sessions_are_on_disk(tmp_path: Path) -> None:
+    environment = {"BELLWIRE_WEBSOCKET_RECOVERY_MESSAGES": "500"}
+    expected = [f"kept-{number}" for number in range(300)]
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(CuttingProxy())
+        async with running_server(tmp_path, environment=environment) as running:
+            proxy.port = int(running.url.rpartition(":")[2])
+            stage = Stage(running, proxy)
+            programs = [
+                await stack.enter_async_context(running_program(task, stage.environment([OPT_OUTS])))
+                for task in RECOVERING
+            ]
+            made = [(await program.until("subscribed"))["id"] for program in programs]
+            await published(running, opt_out(expected[0]))
+            for program in programs:
+                await program.until("notification", uuid=expected[0])
+            proxy.is_down = True
+            proxy.cut()
+            await published(running, *map(opt_out, expected[1:150]))
+        async with running_server(tmp_path, environment=environment) as running:
+            proxy.port = int(running.url.rpartition(":")[2])
+            await published(running, *map(opt_out, expected[150:299]))
+            proxy.is_down = False
+            for program in programs:
+                await program.until("notification", uuid=expected[298])
+            await published(running, opt_out(expected[299]))
+            for program, subscription in zip(programs, made, strict=True):
+                await program.until("notification", uuid=expected[299])
+                assert uuids(program) == expected
+                assert {step["subscriptionId"] for step in program.steps("notification")} == {subscription}
+                assert program.is_alive
+                await program.go_on()
+                assert await program.ended() == 0
