@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import subprocess
 import sys
 import tempfile
@@ -69,14 +70,14 @@ async def _measured(server: Bellwire, yardstick: tuple[str, int], *, sockets: in
         async def publish(number: int) -> None:
             await ours.publish(event_lines(server.account, events, uuids=True, prefix=f"r{number}"))
 
-        async def broadcast(_number: int) -> None:
+        async def broadcast() -> None:
             async with httpx.AsyncClient(base_url=bare_url, trust_env=False, timeout=120) as http:
                 (await http.post(f"/broadcast?times={events}", content=frame)).raise_for_status()
 
         for number in range(-1, rounds):  # the first is to warm up
-            spent = await _cost(ours, server.process.pid, lambda number=number: publish(number), sockets * events)
+            spent = await _cost(ours, server.process.pid, functools.partial(publish, number), sockets * events)
             frame = clients[0].last_frame
-            reference = await _cost(bare, bare_pid, lambda number=number: broadcast(number), sockets * events)
+            reference = await _cost(bare, bare_pid, broadcast, sockets * events)
             if number >= 0:
                 costs[0].append(spent)
                 costs[1].append(reference)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import sys
 import time
 from dataclasses import dataclass
@@ -61,10 +62,7 @@ async def _measured(server: Bellwire, count: int) -> Sessions:
             if time.monotonic() - renewed > _TOKENS_LAST_SECONDS:
                 renewed = time.monotonic()
                 await swarm.renew_tokens()
-            first = len(clients)
-            clients += await in_parts(
-                min(500, count - first), lambda number, first=first: _opened(swarm, first + number)
-            )
+            clients += await in_parts(min(500, count - len(clients)), functools.partial(_opened, swarm, len(clients)))
         cpu = cpu_seconds(pid) - cpu_before
         await swarm.publish(event_lines(server.account, 1, uuids=True, prefix="s"))
         await swarm.until(count)
@@ -74,8 +72,8 @@ async def _measured(server: Bellwire, count: int) -> Sessions:
         await swarm.aclose()
 
 
-async def _opened(swarm: Swarm, number: int) -> SwarmSocket:
-    socket = await swarm.connect(number)
+async def _opened(swarm: Swarm, first: int, number: int) -> SwarmSocket:
+    socket = await swarm.connect(first + number)
     await socket.subscribe(FILTER)
     return socket
 

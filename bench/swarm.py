@@ -84,7 +84,7 @@ class SwarmSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
-        transport.write(self._request)
+        self.transport.write(self._request)
         self._request = b""
 
     def data_received(self, data: bytes) -> None:
@@ -138,7 +138,8 @@ class SwarmSocket(asyncio.Protocol):
         meta = {"type": "ClientRequest", "messageId": message_id, "method": method, "path": path}
         answer = self._answers[message_id] = asyncio.get_running_loop().create_future()
         self._write(_TEXT, json.dumps([meta] if body is None else [meta, body]).encode())
-        return await answer
+        frame: list[Any] = await answer
+        return frame
 
     async def subscribe(self, *filters: str) -> str:
         """The id of the session's new subscription."""
@@ -220,9 +221,10 @@ class Swarm:
         """Open the socket of one session, and wait for its ConnectionDetails."""
         parts = urlsplit(self.url)
         target = f"/ws?access_token={self.tokens[number // SESSIONS_PER_LOGIN]}" + (f"&wsc={wsc}" if wsc else "")
-        host = f"{parts.hostname}:{parts.port}"
+        assert parts.hostname is not None
+        assert parts.port is not None
         _, socket = await asyncio.get_running_loop().create_connection(
-            lambda: SwarmSocket(target, host, self._count), parts.hostname, parts.port
+            lambda: SwarmSocket(target, parts.netloc, self._count), parts.hostname, parts.port
         )
         await socket.details
         return socket
