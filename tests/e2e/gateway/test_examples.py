@@ -69,13 +69,13 @@ async def test_an_example_prints_what_it_is_sent_and_again_after_a_cut(running: 
 
     try:
         assert OPT_OUTS in await line_with(process.stdout, "subscribed to")
-        await is_printed(f"{name}-first")
+        await is_printed(f"{Path(name).stem}-first")
         for socket in list(running.server.engine.gateway.hub._sockets):
             socket.protocol.abort()
         if name.endswith(".py"):
             await line_with(process.stderr, "connection lost")
             await line_with(process.stdout, "subscribed to")
-        await is_printed(f"{name}-again")
+        await is_printed(f"{Path(name).stem}-again")
         assert process.returncode is None
     finally:
         if process.returncode is None:

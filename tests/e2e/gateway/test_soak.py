@@ -24,7 +24,13 @@ socket would leave 27 KiB, and all of them 53 MiB; one without, some 12 KiB, and
 
 
 def event(number: int, prefix: str) -> bytes:
-    body = {"id": f"{number}", "from": "+16505550180", "to": ["+14842910071"], "direction": "Outbound"}
+    body = {
+        "id": f"{number}",
+        "from": "+16505550180",
+        "to": ["+14842910071"],
+        "direction": "Outbound",
+        "messageStatus": "Sent",
+    }
     topic = "/restapi/v1.0/account/400100/a2p-sms/messages"
     return json.dumps({"event": topic, "uuid": f"{prefix}-{number}", "body": body}).encode()
 
