@@ -77,6 +77,11 @@ class OpenSocket:
             self.hub.closed(self, code)
             self.hub.perform(self.hub.machine.dropped(self.connection))
 
+    def let_go(self) -> None:
+        """After the last call: a closed connection is not to wait for the collector (see `GatewayProtocol`)."""
+        self.protocol.watcher = None
+        del self.connection
+
     def going_away(self) -> None:
         self.hub.perform(self.hub.machine.close(self.connection, GOING_AWAY))
 

@@ -84,7 +84,7 @@ async def test_an_example_prints_what_it_is_sent_and_again_after_a_cut(running: 
 
 
 @needs_node
-def test_the_examples_packages_are_those_that_are_tested() -> None:
+async def test_the_examples_packages_are_those_that_are_tested() -> None:
     wanted = json.loads((EXAMPLES / "javascript" / "package.json").read_text())["dependencies"]
     tested = json.loads((JAVASCRIPT / "package.json").read_text())["dependencies"]
     assert wanted.items() <= tested.items()
