@@ -216,9 +216,10 @@ async def test_kubernetes_configuration_is_accepted(tmp_path: Path) -> None:
     assert settings.port == container["ports"][0]["containerPort"]
     assert pod["terminationGracePeriodSeconds"] > settings.shutdown_seconds + 15
     secrets = re.findall(r"^# +(BELLWIRE_\w+):", (DEPLOY / "kubernetes.yaml").read_text(), re.MULTILINE)
-    assert {secret.removeprefix(ENVIRONMENT_PREFIX).lower() for secret in secrets} == {
-        key for key, (declaration, _) in declarations().items() if declaration.is_secret
-    }
+    known = {key for key, (declaration, _) in declarations().items() if declaration.is_secret}
+    assert {secret.removeprefix(ENVIRONMENT_PREFIX).lower() for secret in secrets} == known
+    [told] = re.findall(r"^- \*\*Secrets\*\* are (.*),", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", told)) == sorted(secrets)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
