@@ -173,7 +173,7 @@ class HttpProtocol(HttpToolsProtocol):
         return {b"sec-websocket-key", b"sec-websocket-version"} <= names and names.isdisjoint(_OF_BODIES)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """The upgrade is not made; what follows may be of the other protocol, so the connection ends with the answer."""
+        """There is an answer instead; what follows may be of the other protocol, so the connection ends with it."""
         self._refused = True
         self.cycle.keep_alive = False
         if self.cycle.response_complete:
