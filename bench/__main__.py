@@ -15,6 +15,8 @@ WORKLOADS: tuple[tuple[str, list[str]], ...] = (
     ("log", []),
     ("sender", []),
     ("end_to_end", ["--latency"]),
+    ("fan_out", []),
+    ("sessions", []),
     ("sms", []),
 )
 

@@ -80,11 +80,15 @@ class Bellwire:
 
 
 @contextlib.contextmanager
-def bellwire() -> Iterator[Bellwire]:
-    """A development server on a free port, without traffic, in a directory of its own."""
+def bellwire(**settings: str) -> Iterator[Bellwire]:
+    """A development server on a free port, without traffic, in a directory of its own.
+
+    Args:
+        settings: further ones, by their environment variables.
+    """
     program = str(Path(sys.executable).with_name("bellwire"))
     with tempfile.TemporaryDirectory(prefix="bellwire-bench-") as data:
-        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0"}
+        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0", **settings}
         process = subprocess.Popen(
             [program, "dev", "--port", "0", "--data", data, "--no-traffic"],
             stdout=subprocess.DEVNULL,
@@ -98,7 +102,7 @@ def bellwire() -> Iterator[Bellwire]:
 
 
 def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwire:
-    ends_at = time.monotonic() + 15
+    ends_at = time.monotonic() + 60
     while time.monotonic() < ends_at and process.poll() is None:
         if (Path(data) / "server-url").exists():
             printed = subprocess.run([program, "env", "--data", data], check=True, capture_output=True, text=True)
@@ -108,7 +112,7 @@ def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwir
                 if httpx.get(f"{url}/bellwire/v1/ready", trust_env=False).status_code == 200:
                     return Bellwire(url, environment, process)
         time.sleep(0.05)
-    raise RuntimeError("bellwire did not get ready within 15 s")
+    raise RuntimeError("bellwire did not get ready within 60 s")
 
 
 def event_lines(account: str, count: int, *, uuids: bool, prefix: str) -> list[bytes]:

@@ -425,7 +425,9 @@ async def _compose(  # noqa: PLR0917 - called once
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering)
-    sockets = SocketDeliveries(clock=clock, record=deliveries.record, observe=engine.attempts)
+    sockets = SocketDeliveries(
+        clock=clock, record=deliveries.record, observe=engine.attempts, observe_sent=engine.attempts.sent_over_sockets
+    )
     subscription_store: SubscriptionStore = stores.subscriptions
     if not keeps_sessions(settings):
         subscription_store = WithoutSockets(subscription_store)
@@ -620,6 +622,7 @@ async def _compose(  # noqa: PLR0917 - called once
         routed=lambda: deliveries.settling.routed,
         desk=desk,
         on_fatal=engine.fail,
+        faults=None if development is None else development.faults,
     )
     gateway.watch(metrics)
     authorization = Authorization(

@@ -201,10 +201,11 @@ class Deliveries:
         """One attempt of a notification that its lane knows nothing of; see `engine.apart`."""
         return await self._apart.send(subscription, notification, headers, settle)
 
-    def record(self, attempt: Attempt) -> None:
-        """Put an attempt that was made apart into history, with the next commit. It settles nothing as long as its
-        position is not above the watermark."""
-        self._ledger.record(attempt)
+    def record(self, *attempts: Attempt) -> None:
+        """Put attempts that were made apart into history, with the next commit. They settle nothing as long as their
+        positions are not above the watermark."""
+        for attempt in attempts:
+            self._ledger.record(attempt)
         self._commits.soon()
 
     # What the router and the subscriptions ask
@@ -279,7 +280,7 @@ class Deliveries:
         self._spawn(self._commits.purge(subscription))
 
     def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
-        """Take a match, in log order."""
+        """Take a match, in (position, topic) order."""
         line = self._lines.get(subscription)
         if line is None:  # closed between matching and here: nothing is owed any more
             self._ledger.settling.settle(notification.position)

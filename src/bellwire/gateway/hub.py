@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -41,13 +41,14 @@ Still = Callable[[Caller], Caller]
 class OpenSocket:
     """A connection that was let in: what the shell knows of it. Implements `gateway.protocol.Watcher`."""
 
-    __slots__ = ("caller", "connection", "frames_in", "frames_out", "hub", "opened_at", "origin", "protocol")
+    __slots__ = ("caller", "client", "connection", "frames_in", "frames_out", "hub", "opened_at", "origin", "protocol")
 
     def __init__(self, hub: Hub, protocol: GatewayProtocol, caller: Caller, origin: Origin, opened_at: float) -> None:
         self.hub = hub
         self.protocol = protocol
         self.caller = caller
         self.origin = origin
+        self.client = origin.client_address
         self.opened_at = opened_at
         self.frames_in = 0
         self.frames_out = 0
@@ -75,6 +76,11 @@ class OpenSocket:
         if self.connection.is_open:
             self.hub.closed(self, code)
             self.hub.perform(self.hub.machine.dropped(self.connection))
+
+    def let_go(self) -> None:
+        """After the last call: a closed connection is not to wait for the collector (see `GatewayProtocol`)."""
+        self.protocol.watcher = None
+        del self.connection
 
     def going_away(self) -> None:
         self.hub.perform(self.hub.machine.close(self.connection, GOING_AWAY))
@@ -174,7 +180,7 @@ class Hub:
         """Tell every client that the server goes away. Their sessions are left as after any loss of a connection."""
         for socket in list(self._sockets):
             socket.going_away()
-            socket.protocol.transport.close()
+            socket.protocol.leave()
 
     @property
     def is_stopped(self) -> bool:
@@ -243,9 +249,21 @@ class Hub:
     def unsubscribed(self, subscription: SubscriptionId) -> None:
         self.perform(self.machine.unsubscribed(subscription))
 
+    # Faults on purpose
+
+    def is_connected(self, subscription: SubscriptionId) -> bool:
+        """Whether the subscription's client is connected."""
+        return self.machine.connection_of(subscription) is not None
+
+    def cut(self, subscription: SubscriptionId) -> None:
+        """Cut the connection of the subscription's client, if it has one."""
+        connection = self.machine.connection_of(subscription)
+        if connection is not None:
+            self.perform(self.machine.cut(connection))
+
     # Effects
 
-    def perform(self, effects: Iterator[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect]) -> None:
         """Do what the machine wants done, in its order."""
         for effect in effects:
             kind = type(effect)
@@ -267,7 +285,7 @@ class Hub:
 
     def _told(self, effect: Told) -> None:
         connection = effect.session.connection
-        client = "" if connection is None else connection.socket.origin.client_address
+        client = "" if connection is None else connection.socket.client
         self._tell(effect.notification, effect.outcome, client)
 
     def _perform_rare(self, effect: Effect) -> None:
@@ -305,8 +323,11 @@ class Hub:
 
     async def _read(self, wanted: ReadLog) -> None:
         assert self._missed is not None, "sessions are read from the log only where something can read it"
-        session = wanted.session
-        connection = session.connection
-        missed = await self._missed(wanted, lambda: self.machine.read_from_here(session, connection))
-        if session.connection is connection:
-            self.perform(self.machine.found(session, missed))
+        connection = wanted.connection
+        try:
+            missed = await self._missed(wanted, lambda: self.machine.read_from_here(connection))
+        except Exception:  # noqa: BLE001 - whatever it is, the client must not wait for what never comes
+            _log.exception("socket.recovery_failed", subscription_id=wanted.subscription)
+            self.perform(self.machine.not_found(connection))
+        else:
+            self.perform(self.machine.found(connection, missed))

@@ -7,6 +7,7 @@ one, are served as uvicorn does it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from asyncio import BaseTransport
@@ -18,6 +19,9 @@ from bellwire.transports.listener import count_socket
 
 EXTENSION = "bellwire.socket"
 """The key of `scope["extensions"]` under which an application finds the protocol of its connection."""
+
+FAREWELL_SECONDS = 2.0
+"""What a client has to take what was written to it before the connection is closed."""
 
 _TEXT = 0x81
 _SECRET = re.compile(r"\b(access_token|wsc)=[^&\s\"']+")
@@ -51,6 +55,9 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.watcher: Watcher | None = None
+        self._cut: asyncio.TimerHandle | None = None
+        self._is_lost = False
+        self._is_served = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -104,6 +111,22 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._cut_in(self.close_timeout + FAREWELL_SECONDS)
+
+    def leave(self) -> None:
+        """Close the connection when its client has taken what was written, or else after a moment."""
+        self.transport.close()
+        self._cut_in(FAREWELL_SECONDS)
+
+    def _cut_in(self, seconds: float) -> None:
+        """A transport that is closed waits for ever for a client that does not read."""
+        if self._cut is not None:
+            self._cut.cancel()
+        self._cut = self.loop.call_later(seconds, self.transport.abort)
+
+    def handle_close(self, event: Any) -> None:
+        super().handle_close(event)
+        self._cut_in(FAREWELL_SECONDS)
 
     def abort(self) -> None:
         """Cut the connection, with all that waits to be sent."""
@@ -132,16 +155,36 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
         count_socket(self.config, -1)
         if self.watcher is not None:
             self.watcher.lost()
+        self._is_lost = True
+        self._let_go()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self._is_served = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Once the connection and what served it have ended: undo what refers in a circle. The collector runs so seldom
+        (cli/collector.py) that closed connections would be kept by the hundred thousand."""
+        if not (self._is_lost and self._is_served):
+            return
+        self.watcher = None
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions.pop(EXTENSION, None)
+        self.conn.parser.close()
 
     def shutdown(self) -> None:
         if self.watcher is None or not self.is_writable:
             super().shutdown()
-            return
-        self.watcher.going_away()
-        self.transport.close()
+        else:
+            self.watcher.going_away()
+        self.leave()
 
 
 class HidesTokens(logging.Filter):
