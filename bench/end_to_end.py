@@ -98,7 +98,7 @@ def bellwire() -> Iterator[Bellwire]:
 
 
 def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwire:
-    ends_at = time.monotonic() + 15
+    ends_at = time.monotonic() + 60
     while time.monotonic() < ends_at and process.poll() is None:
         if (Path(data) / "server-url").exists():
             printed = subprocess.run([program, "env", "--data", data], check=True, capture_output=True, text=True)
@@ -108,7 +108,7 @@ def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwir
                 if httpx.get(f"{url}/bellwire/v1/ready", trust_env=False).status_code == 200:
                     return Bellwire(url, environment, process)
         time.sleep(0.05)
-    raise RuntimeError("bellwire did not get ready within 15 s")
+    raise RuntimeError("bellwire did not get ready within 60 s")
 
 
 def event_lines(account: str, count: int, *, uuids: bool, prefix: str) -> list[bytes]:

@@ -218,6 +218,10 @@ class Deliveries:
         """The position up to which everything is settled, durably."""
         return self._commits.watermark
 
+    def may_be_settled(self, position: Position) -> bool:
+        """Whether `was_settled` needs to be asked: so soon after a start that an earlier process may have been here."""
+        return position <= self._settled_up_to
+
     def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
         """Whether an earlier process settled it already (only above the watermark it left)."""
         if position > self._settled_up_to:
@@ -350,14 +354,14 @@ class Deliveries:
 
     def _pump(self, line: Line) -> None:
         """Do all that the line's lane allows now: start, read, or set its timer."""
-        if self._stopping:
-            return
         lane = line.lane
+        if self._stopping or (lane.mode is Mode.LIVE and not lane.ready):  # nothing to start, and nothing to read
+            return
         now = self._clock.monotonic()
         if lane.mode is Mode.DRAINING:
             lane.tick(now)
         places = line.places
-        while True:
+        while lane.ready:
             gates = places.live if lane.mode is Mode.LIVE else places.draining
             full = full_gate(gates)
             if full is not None:
@@ -409,10 +413,9 @@ class Deliveries:
         line.cancels.pop(notification, None)
         lane = line.lane
         failed, refusals = lane.tries(notification)
-        if result.failure is None:  # the usual case, and the hot path: no judging needed
-            verdict: Verdict = DELIVERED
-            refused = False
-        else:
+        verdict: Verdict = DELIVERED
+        outcome, next_try_ms, refused = AttemptOutcome.DELIVERED, None, False
+        if result.failure is not None:  # seldom: the hot path judges nothing
             refused = is_refusal(result)
             verdict = after_attempt(
                 result,
@@ -421,6 +424,9 @@ class Deliveries:
                 policy=self._policy,
                 jitter=self._random.random(),
             )
+            outcome = _OUTCOMES[type(verdict)]
+            if isinstance(verdict, RetryAfter):
+                next_try_ms = self._clock.now_ms() + int(verdict.seconds * 1000)
         attempt = Attempt(
             subscription=lane.subscription,
             position=notification.position,
@@ -430,13 +436,11 @@ class Deliveries:
             address=line.destination.address,
             started_ms=started_ms,
             duration_us=int(result.duration_seconds * 1_000_000),
-            outcome=_OUTCOMES[type(verdict)],
+            outcome=outcome,
             failure=result.failure,
             status=result.status,
             detail=result.detail,
-            next_try_ms=(
-                self._clock.now_ms() + int(verdict.seconds * 1000) if isinstance(verdict, RetryAfter) else None
-            ),
+            next_try_ms=next_try_ms,
         )
         # Invariant: nothing without a trace. The record is in the same commit as what it means for the notification.
         self._ledger.record(attempt)
@@ -444,7 +448,7 @@ class Deliveries:
         if not lane.closed:
             lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
             self._pump(line)
-            if lane.waiting <= self._patience.low_water:
+            if self._patience.is_pressed(line) and lane.waiting <= self._patience.low_water:
                 self._patience.relieve(line)
         self._commits.soon()
         for gate in gates:

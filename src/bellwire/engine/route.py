@@ -128,6 +128,7 @@ class Router:
         deliveries = self._deliveries
         topics = self._announcements.topics(event)
         reached: set[SubscriptionId] = set()
+        may_be_settled = deliveries.may_be_settled(position)
         found: list[tuple[str, Match, bool]] = []
         for_sockets: list[tuple[str, Match, bool]] = []
         for topic, key in topics:
@@ -136,7 +137,7 @@ class Router:
                 subscription = subscriber.id
                 if subscriber.socket is None and subscriber.subscription.expires_at <= self._now:
                     continue
-                if not deliveries.was_settled(subscription, position, topic):
+                if not (may_be_settled and deliveries.was_settled(subscription, position, topic)):
                     chosen = found if subscriber.socket is None else for_sockets
                     chosen.append((topic, match, subscription in reached))
                 if len(topics) > 1:
