@@ -18,7 +18,7 @@ help:
 	@echo "make unit    only the unit tests (seconds)"
 	@echo "make check   format, lint, types, import directions"
 	@echo "make format  put the sources into the house format"
-	@echo "make docs    write the reference pages of docs/ from the declarations"
+	@echo "make docs    write the reference pages of docs/ from the declarations, and build the site into site/"
 	@echo "make bench   measure against the budgets of design.md"
 	@echo "make lock    resolve requirements/*.txt anew"
 	@echo "make clean   remove $(VENV), caches and build products"
@@ -43,9 +43,11 @@ format: $(TEST_STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(RUN_STAMP)
+# To read it with its search: python3 -m http.server --directory site
+docs: $(TEST_STAMP)
 	$(BIN)/bellwire families --markdown > docs/event-filters.md
 	$(BIN)/bellwire settings --markdown > docs/configuration.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(TEST_STAMP)
 	$(BIN)/python -m bench
@@ -85,5 +87,5 @@ lock: $(TEST_STAMP)
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

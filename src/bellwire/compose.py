@@ -47,7 +47,7 @@ from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
-from bellwire.compose_gateway import GatewayParts
+from bellwire.compose_gateway import GatewayParts, keeps_sessions
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
@@ -73,6 +73,7 @@ from bellwire.engine.operator_alerts import OperatorAlerts
 from bellwire.engine.places import room_below
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
+from bellwire.engine.recover_sockets import MissedNotifications
 from bellwire.engine.replay import Replays
 from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
@@ -96,6 +97,7 @@ from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
 from bellwire.observe.traces import Traces, open_traces
 from bellwire.ports.clock import Clock
+from bellwire.ports.subscription_store import SubscriptionStore
 from bellwire.settings import LogLevel, Settings
 from bellwire.storage.embedded.engine_files import EngineFiles, open_engine_files
 from bellwire.storage.embedded.limits import ADVISED_SWITCH_INTERVAL_SECONDS, EngineLimits
@@ -422,7 +424,9 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     desk = Desk(deliveries, rendering)
     sockets = SocketDeliveries(clock=clock, record=deliveries.record, observe=engine.attempts)
-    subscription_store = WithoutSockets(stores.subscriptions)
+    subscription_store: SubscriptionStore = stores.subscriptions
+    if not keeps_sessions(settings):
+        subscription_store = WithoutSockets(subscription_store)
     live = LiveSubscriptions(
         partition=EMBEDDED_PARTITION,
         store=subscription_store,
@@ -442,7 +446,9 @@ async def _compose(  # noqa: PLR0917 - called once
     counts = RoutedCounts()
     hooks = None
     if settings.console:
-        hooks = hook_console(console, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms)
+        hooks = hook_console(
+            console, routed=counts.listeners, attempts=engine.attempts, metrics=metrics, now_ms=clock.now_ms
+        )
     engine.files, engine.deliveries, engine.live = files, deliveries, live
     engine.router = Router(
         partition=EMBEDDED_PARTITION,
@@ -453,7 +459,7 @@ async def _compose(  # noqa: PLR0917 - called once
         unrouted=unrouted,
         clock=clock,
         sockets=sockets,
-        on_routed=counts.count if hooks is None else hooks.on_routed(counts.count),
+        on_routed=counts.count,
     )
 
     sessions = Sessions(store=stores.sessions, directory=directory, installation=installation, clock=clock)
@@ -599,6 +605,15 @@ async def _compose(  # noqa: PLR0917 - called once
         subscriptions=subscriptions,
         sessions=sessions,
         session_store=stores.sessions,
+        socket_sessions=stores.socket_sessions,
+        missed=MissedNotifications(
+            partition=EMBEDDED_PARTITION,
+            history=files.history,
+            live=live,
+            announcements=announcements,
+            most=settings.websocket_recovery_messages,
+        ),
+        routed=lambda: deliveries.settling.routed,
         desk=desk,
         on_fatal=engine.fail,
     )

@@ -24,32 +24,39 @@ from bellwire.storage.records import RecordsStores
 from bellwire.storage.records.consents_reading import SqlConsentReading
 from bellwire.storage.records.sms_reading import SqlSmsReading
 
-OnRouted = Callable[[Event, int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class ConsoleHooks:
-    """Where the console has to be told of what happens. `sample`: a chore, every `SAMPLE_SECONDS`."""
+    """What of the console is there before its route: `figures.sample` is a chore, every `SAMPLE_SECONDS`."""
 
     gate: ConsoleGate
     figures: Figures
 
-    def on_routed(self, counted: OnRouted) -> OnRouted:
-        """For the router: first what counts, then the console's viewers."""
-        passed_on = self.gate.feed.routed
-
-        def routed(event: Event, notifications: int) -> None:
-            counted(event, notifications)
-            passed_on(event, notifications)
-
-        return routed
-
 
 def hook_console(
-    gate: ConsoleGate, *, attempts: AttemptWatch, metrics: Metrics, now_ms: Callable[[], int]
+    gate: ConsoleGate,
+    *,
+    routed: list[Callable[[Event, int], None]],
+    attempts: AttemptWatch,
+    metrics: Metrics,
+    now_ms: Callable[[], int],
 ) -> ConsoleHooks:
-    """Have the console told of an engine's attempts, and its figures sampled."""
-    attempts.listen(gate.feed.attempted)
+    """Have the console told of what an engine routes and attempts while somebody looks, and its figures sampled.
+
+    Args:
+        routed: who is told of each event.
+    """
+    feed = gate.feed
+
+    def listen() -> None:
+        routed.append(feed.routed)
+        attempts.listen(feed.attempted)
+
+    def stop_listening() -> None:
+        routed.remove(feed.routed)
+        attempts.forget(feed.attempted)
+
+    feed.connect(listen, stop_listening)
 
     def read(name: str, suffix: str) -> Series:
         return metrics.samples(name, suffix)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from starlette.types import ASGIApp
 
 from bellwire.engine.authorize_sessions import Sessions
-from bellwire.engine.deliver_sockets import SocketDeliveries
+from bellwire.engine.deliver_sockets import SocketDeliveries, SocketNotification
 from bellwire.engine.destination import Desk
+from bellwire.engine.recover_sockets import MissedNotifications
 from bellwire.engine.secrets import new_secret
 from bellwire.engine.socket_tokens import SocketTokens
 from bellwire.engine.subscribe import Subscriptions
@@ -18,17 +19,28 @@ from bellwire.engine.subscribe_live import LiveSubscriptions
 from bellwire.engine.subscribe_socket import SocketSubscriptions
 from bellwire.gateway.endpoint import GatewayEndpoint
 from bellwire.gateway.hub import Hub
-from bellwire.model.ids import SessionId
+from bellwire.model.ids import Position, SessionId
 from bellwire.model.subscription import TransportType
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.system_clock import SystemClock
 from bellwire.ports.identity import SessionStore
+from bellwire.ports.socket_sessions import SocketSessionStore
 from bellwire.settings import Settings
 from bellwire.subscriptions.resource import wire_time
-from bellwire.wire.gateway.limits import GatewayLimits
+from bellwire.wire.gateway.effects import ReadLog
+from bellwire.wire.gateway.limits import DEFAULT_RECOVERY_MESSAGES, DEFAULT_RECOVERY_SECONDS, GatewayLimits
 from bellwire.wire.gateway.machine import Gateway
+from bellwire.wire.gateway.session import Owner
 
 _KEY_BYTES = 16
+
+
+def keeps_sessions(settings: Settings) -> bool:
+    """Whether sessions outlive the server: once more is asked for than the protocol has."""
+    return (
+        settings.websocket_recovery_seconds > DEFAULT_RECOVERY_SECONDS
+        or settings.websocket_recovery_messages > DEFAULT_RECOVERY_MESSAGES
+    )
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:
@@ -42,6 +54,7 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
         pong_seconds=settings.websocket_pong_seconds,
         recovery_seconds=settings.websocket_recovery_seconds,
         recovery_messages=settings.websocket_recovery_messages,
+        reads_log=keeps_sessions(settings),
     )
 
 
@@ -58,11 +71,17 @@ class GatewayParts:
         subscriptions: Subscriptions,
         sessions: Sessions,
         session_store: SessionStore,
+        socket_sessions: SocketSessionStore,
+        missed: MissedNotifications,
+        routed: Callable[[], Position],
         desk: Desk,
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self.tokens = SocketTokens(clock)
-        self.subscriptions = SocketSubscriptions(subscriptions=subscriptions, live=live)
+        self._kept = socket_sessions if keeps_sessions(settings) else None
+        self._missed = missed
+        self._routed = routed
+        self.subscriptions = SocketSubscriptions(subscriptions=subscriptions, live=live, sessions=self._kept)
         self.deliveries = deliveries
         self.hub = Hub(
             machine=Gateway(
@@ -76,6 +95,7 @@ class GatewayParts:
             still=sessions.still,
             tell=deliveries.told,
             end=self.subscriptions.ended,
+            missed=self._find_missed,
         )
         deliveries.write_to(self.hub)
         desk.on_closed(self.hub.unsubscribed)
@@ -93,7 +113,12 @@ class GatewayParts:
         return GatewayEndpoint(app, hub=self.hub, tokens=self.tokens, origins="*" if "*" in cors else cors)
 
     async def start(self) -> None:
-        """Begin to write, and end what an earlier process left without a session."""
+        """Begin to write, take over the sessions of an earlier process, and end what it left without one."""
+        if self._kept is not None:
+            for session in await self._kept.all():
+                if self._live.get(session.subscription) is not None:
+                    owner = Owner(session.login, session.user)
+                    self.hub.machine.restore(session.key, owner, session.subscription)
         for subscriber in list(self._live.subscribers):
             is_socket = subscriber.subscription.transport is TransportType.WEB_SOCKET
             if is_socket and not self.hub.machine.holds(subscriber.id):
@@ -151,6 +176,20 @@ class GatewayParts:
             "Notifications that are matched, and not handed to the gateway yet",
             lambda: self.deliveries.waiting,
         )
+
+    async def _find_missed(self, wanted: ReadLog, from_here: Callable[[], None]) -> list[SocketNotification]:
+        """What a session missed, up to an event that the gateway has been told of, and not of the next."""
+        reached = asyncio.get_running_loop().create_future()
+        until = self._routed()
+
+        def all_told() -> None:
+            from_here()
+            if not reached.done():
+                reached.set_result(None)
+
+        self.deliveries.after_all(all_told)
+        await reached
+        return await self._missed.find(wanted.subscription, Position(wanted.position), wanted.ordinal, until)
 
     def _session_ended(self, session: SessionId) -> None:
         self.tokens.forget(session)

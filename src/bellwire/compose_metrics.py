@@ -25,15 +25,18 @@ from bellwire.transports.webhook_client import WebhookClient
 
 
 class RoutedCounts:
-    """What the router did."""
+    """What the router did. `listeners` are told of each event, and how many notifications came of it."""
 
     def __init__(self) -> None:
         self.events = 0
         self.notifications = 0
+        self.listeners: list[Callable[[Event, int], None]] = []
 
-    def count(self, _event: Event, notifications: int) -> None:
+    def count(self, event: Event, notifications: int) -> None:
         self.events += 1
         self.notifications += notifications
+        for listener in self.listeners:
+            listener(event, notifications)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,11 +138,13 @@ def compose_sms(
         before = now - timedelta(hours=settings.sms_receipt_hours)
         while await progress.expire(before=before, at=now, limit=_EXPIRED_TOGETHER) == _EXPIRED_TOGETHER:
             await pump.room()
+        while await progress.forget_reports(before=before, limit=_EXPIRED_TOGETHER):
+            pass
 
     consents = SqlConsentWriter(outbox)
     routers = [
         a2p_batch_routes(acceptance=acceptance, authenticator=authenticator),
-        *_reading_routes(stores, consents, authenticator, clock),
+        *_reading_routes(stores, consents, authenticator, clock, pump),
     ]
     if settings.mode is Mode.DEV and settings.sms_carrier is SmsCarrier.SIMULATOR:
         routers.append(sms_inbound_routes(receiving=receiving, publisher=authenticator.publisher, clock=clock))
@@ -164,13 +166,17 @@ def compose_sms(
 
 
 def _reading_routes(
-    stores: RecordsStores, consents: SqlConsentWriter, authenticator: Authenticator, clock: SystemClock
+    stores: RecordsStores,
+    consents: SqlConsentWriter,
+    authenticator: Authenticator,
+    clock: SystemClock,
+    pump: OutboxPump,
 ) -> list[APIRouter]:
     key = stores.installation.signing_key
     return a2p_reading_routes(
         lists=SmsLists(reading=SqlSmsReading(stores.records), clock=clock, key=key),
         consent_lists=ConsentLists(reading=SqlConsentReading(stores.records), key=key),
-        assignment=ConsentAssignment(writer=consents, directory=stores.directory, clock=clock),
+        assignment=ConsentAssignment(writer=consents, directory=stores.directory, clock=clock, room=pump.room),
         authenticator=authenticator,
     )
 

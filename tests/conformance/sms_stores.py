@@ -394,9 +394,18 @@ class SmsStoresContract:
     async def test_a_receipt_that_nothing_came_of_is_forgotten(self, stores: SmsStores) -> None:
         _, (message,) = await queued(stores, 1)
         await stores.progress.receipts([delivered("c-1")], NOW)
-        await stores.progress.expire(before=LATER, at=LATER, limit=10)
+        assert await stores.progress.forget_reports(before=LATER, limit=10) == 1
         await stores.progress.record([sent(message, "c-1")], LATER, announce=NONE)
         assert (await stores.listed())[0].status is MessageStatus.SENT
+
+    async def test_reports_are_forgotten_in_steps_and_later_ones_kept(self, stores: SmsStores) -> None:
+        await stores.progress.receipts([delivered(f"c-{number}") for number in range(5)], NOW)
+        await stores.progress.receive([received(a_text(key=f"k-{number}")) for number in range(3)], NOW)
+        await stores.progress.receive([received(a_text(key="later"))], LATER)
+        steps = [await stores.progress.forget_reports(before=LATER, limit=2) for _ in range(4)]
+        assert steps == [4, 3, 1, 0]
+        again = [received(a_text(key=key)) for key in ("k-0", "later")]
+        assert len((await stores.progress.receive(again, LATER)).messages) == 1
 
     # Receiving
 
@@ -457,6 +466,26 @@ class SmsStoresContract:
         await stores.consents.change([a_change(ConsentStatus.OPT_OUT), a_change(ConsentStatus.OPT_IN)])
         (consent,) = await stores.consent_reading.consents(ACCOUNT, ConsentQuery(), Slice(10))
         assert consent.status is ConsentStatus.OPT_IN
+
+    async def test_a_group_of_changes_is_told_and_remembered_one_by_one(self, stores: SmsStores) -> None:
+        out, in_ = ConsentStatus.OPT_OUT, ConsentStatus.OPT_IN
+        await stores.consents.change([a_change(out, 1), a_change(in_, 2)])
+        await stores.forget_told()
+        recipient = ConsentSource.RECIPIENT
+        group = [a_change(out, 1), a_change(out, 2), a_change(in_, 2), a_change(in_, 3), a_change(out, 4, recipient)]
+        await stores.consents.change(group)
+        told = [(body["to"], body["active"]) for body in await stores.told()]
+        assert told == [(theirs(2), True), (theirs(2), False), (theirs(4), True)]
+        found = await stores.consent_reading.consents(ACCOUNT, ConsentQuery(), Slice(10))
+        assert [(one.recipient, one.status, one.source) for one in found] == [
+            (theirs(1), out, ConsentSource.API),
+            (theirs(2), in_, ConsentSource.API),
+            (theirs(3), in_, ConsentSource.API),
+            (theirs(4), out, recipient),
+        ]
+        history = await stores.consent_reading.history(ACCOUNT, (), Slice(10))
+        assert [change for _, change in history][2:] == group
+        assert [serial for serial, _ in history] == sorted(serial for serial, _ in history)
 
     # Outbox
 

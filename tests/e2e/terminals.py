@@ -31,6 +31,8 @@ def steady(line: str) -> str:
 def is_as_told(line: str, told: str) -> bool:
     """Whether a line is as told, where `…` at either end of what is told stands for anything."""
     line, told = steady(line), steady(told)
+    if told.startswith("…") and told.endswith("…"):
+        return told.strip("…") in line
     if told.startswith("…"):
         return line.endswith(told.removeprefix("…").lstrip())
     return line.startswith(told.removesuffix("…").rstrip()) if told.endswith("…") else line == told
@@ -84,6 +86,11 @@ class Terminal:
             with self._more:
                 found = self._more.wait_for(lambda wanted=line: self._find(wanted), timeout)  # type: ignore[misc]
             assert found, f"it did not show {line!r} but {self._lines[self._compared :]}"
+
+    def shown(self) -> list[str]:
+        """All lines so far."""
+        with self._more:
+            return list(self._lines)
 
     def _find(self, told: str) -> bool:
         for index in range(self._compared, len(self._lines)):

@@ -18,6 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from bellwire.api.openapi import OPENAPI_PATH, TAGS
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily
+from bellwire.gateway.endpoint import GatewayEndpoint
 from tests.e2e.in_process import running_server
 
 ENVELOPE = {
@@ -53,7 +54,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         environment = {"BELLWIRE_PUBLIC_URL": "https://events.example.com/api"}
         async with running_server(directory, environment=environment, dev=False) as running:
             document = (await running.http.get(OPENAPI_PATH)).json()
-            app = running.server.app
+            gateway = running.server.app
+            assert isinstance(gateway, GatewayEndpoint)
+            app = gateway.app
             assert isinstance(app, FastAPI), "without development controls the application stands alone"
             routes = frozenset(
                 (method.lower(), context.path)

@@ -49,14 +49,19 @@ class OptOutList(BaseModel):
     paging: TokenPaging
 
 
+Written = Annotated[str, Field(max_length=256)]
+"""A number as the caller wrote it. The limit has another use: what has one is checked to be text that can be told back.
+"""
+
+
 class BulkAssignRequest(BaseModel):
     """Recipients to opt out of one of our numbers, and others to opt in; at least one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    from_: str = Field(alias="from", description="The account's number, E.164.")
-    optOuts: list[str] | None = None  # noqa: N815 - the wire's name
-    optIns: list[str] | None = None  # noqa: N815
+    from_: Written = Field(alias="from", description="The account's number, E.164.")
+    optOuts: list[Written] | None = None  # noqa: N815 - the wire's name
+    optIns: list[Written] | None = None  # noqa: N815
 
 
 class FailedAssignment(BaseModel):

@@ -30,6 +30,7 @@ from bellwire.cli.serve import serve
 from bellwire.cli.settings import settings
 from bellwire.cli.sms import sms
 from bellwire.cli.subscriptions import subscriptions
+from bellwire.cli.tail import tail
 from bellwire.errors import BellwireError, Misconfigured
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.command()(serve)
 app.command()(dev)
 app.command()(env)
 app.command()(listen)
+app.command()(tail)
 app.command()(publish)
 app.command()(families)
 app.command()(explain)

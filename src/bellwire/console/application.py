@@ -26,7 +26,11 @@ from bellwire.console import (
     subscription_form,
     subscriptions,
 )
+from bellwire.console.frame import framed
 from bellwire.console.gate import SESSION_KEY, ConsoleGate
+from bellwire.console.markup import h
+from bellwire.console.records import empty
+from bellwire.console.region import Region
 from bellwire.console.sessions import ConsoleSession
 from bellwire.console.visitor import SignedOut, Visitor
 from bellwire.errors import BellwireError
@@ -80,6 +84,16 @@ def _register(gate: ConsoleGate) -> None:
 
     for pages in (live, subscriptions, subscription_form, subscription, deliveries, events, event, charts, sms_lab):
         pages.register(visitor_of)
+
+    @ui.page("/{path:path}")
+    async def unknown(request: Request, path: str) -> None:
+        visitor = visitor_of(request)
+        ui.context.client.status_code = 404
+        with framed(visitor, "No such page", current=""):
+            link = h("a", {"href": visitor.link("/")}, "See what flows")
+            Region(h("div", {"class": "heading"}, h("h1", None, "No such page")))
+            said = empty(f"The console has no page /{path[:100]}.", "The pages are above. ", link, ".")
+            Region(h("div", {"class": "panel"}, said))
 
 
 def _report(error: Exception) -> None:

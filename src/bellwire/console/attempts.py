@@ -18,7 +18,7 @@ from bellwire.model.attempt import Attempt
 from bellwire.model.ids import LOG_START
 from bellwire.ports.history import RecordedAttempt
 
-COLUMNS = ("Time", "Outcome", "Subscription", "Event", "Answer", "Took", "Next try", "Details")
+COLUMNS = ("Time (UTC)", "Outcome", "Subscription", "Event", "Answer", "Took", "Next try", "Details")
 
 
 def attempt_rows(visitor: Visitor, records: Sequence[RecordedAttempt]) -> list[Html]:
@@ -65,9 +65,11 @@ def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequ
         ("Code", h("code", None, attempt.failure) if attempt.failure is not None else ""),
         ("Body", "not kept: answers are read and thrown away"),
     ]
+    if attempt.is_over_socket:
+        answer = [("Outcome", attempt.detail or answer_of(attempt)), ("Status", "a socket’s notifications have none")]
     again = (
         None
-        if is_test
+        if is_test or attempt.is_over_socket
         else button("again", "Send again", "primary", subscription=attempt.subscription, position=str(attempt.position))
     )
     return h(
@@ -84,6 +86,9 @@ def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequ
 
 
 def _request(attempt: Attempt, request: NotificationRequest | None, *, is_test: bool) -> Html:
+    if attempt.is_over_socket:
+        said = "It went over the WebSocket of its subscription’s session, as a ServerNotification."
+        return h("p", {"class": "hint"}, said)
     if request is None:
         why = (
             f"A sample of the family was sent, with the header {TEST_HEADER.decode().strip()}."

@@ -94,6 +94,7 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
         options: dict[str, Any] = {
             "animation": False,
             "aria": {"enabled": True},
+            "useUTC": True,
             "grid": {"left": 8, "right": 16, "top": 34, "bottom": 8, "containLabel": True},
             "legend": {"top": 0, "left": 0, "icon": "roundRect", "textStyle": {":color": _TEXT}},
             "tooltip": {"trigger": "axis", "confine": True},
@@ -113,7 +114,7 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
                 {
                     "name": name,
                     "type": "line",
-                    "showSymbol": False,
+                    "symbolSize": 3,  # a moment with nothing before and after it is a point
                     "connectNulls": False,
                     "lineStyle": {"width": 2},
                     "color": colour,

@@ -17,6 +17,7 @@ from bellwire.console.replays import ReplayPanel
 from bellwire.console.visitor import Visitor
 from bellwire.delivery.failures import sentence
 from bellwire.engine.history import AttemptSearch
+from bellwire.errors import InvalidRequest
 from bellwire.model.attempt import AttemptOutcome, FailureCode
 from bellwire.model.ids import SubscriptionId
 from bellwire.ports.history import RecordedAttempt
@@ -67,7 +68,11 @@ class AttemptList:
         await self.refresh()
 
     async def refresh(self) -> None:
-        page = await self._visitor.facade.attempts(self._visitor.scope, self.search, None, self._limit)
+        try:
+            page = await self._visitor.facade.attempts(self._visitor.scope, self.search, None, self._limit)
+        except InvalidRequest as refused:  # the event or the subscription that is asked for is not there
+            self._list.show(empty("Nothing can be shown for this.", f"{refused.message}."))
+            return
         self._records = {record.id: record for record in page.records}
         if not page.records:
             self._list.show(self._nothing)

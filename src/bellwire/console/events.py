@@ -93,7 +93,7 @@ class _Events:
             self._list.show(self._nothing())
             return
         now_ms = self._visitor.facade.now_ms()
-        columns = ("Time", "Family", "In words", "Topic", "Position", "Size")
+        columns = ("Time (UTC)", "Family", "In words", "Topic", "Position", "Size")
         rows = [self._row(logged, now_ms) for logged in self._older]
         self._list.show(join(table("Events, newest first", columns, rows), more(self._cursor, len(rows))))
 

@@ -1,12 +1,13 @@
 """What flows through the server, for those who look at it now: events as they are routed, and delivery attempts.
 
-While nobody looks, the hooks on the hot path are an empty loop. While somebody does, each event costs a comparison and
+While nobody looks, the engine is not listened to. While somebody does, each event costs a comparison and
 maybe a place in a bounded sample (reservoir: every one has the same chance); what the viewer's filter says of the
 sample is found out when the viewer comes for it, some times a second.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
@@ -98,14 +99,33 @@ class Feed:
 
     def __init__(self) -> None:
         self._viewers: tuple[Viewer, ...] = ()
+        self._listen: Callable[[], None] = _nothing
+        self._stop_listening: Callable[[], None] = _nothing
+
+    def connect(self, listen: Callable[[], None], stop_listening: Callable[[], None]) -> None:
+        """An engine to look at from now on, in the place of the one before.
+
+        Args:
+            listen: have the engine call `routed` and `attempted`; called when somebody begins to look.
+            stop_listening: have it stop; called when nobody looks any more.
+        """
+        self._listen, self._stop_listening = listen, stop_listening
+        if self._viewers:
+            listen()
 
     def open(self, viewer: Viewer) -> None:
         """Let it see what happens from now on."""
+        if not self._viewers:
+            self._listen()
         if viewer not in self._viewers:
             self._viewers = (*self._viewers, viewer)
 
     def close(self, viewer: Viewer) -> None:
+        if viewer not in self._viewers:
+            return
         self._viewers = tuple(other for other in self._viewers if other is not viewer)
+        if not self._viewers:
+            self._stop_listening()
 
     def routed(self, event: Event, notifications: int) -> None:
         """For the router, of each event."""
@@ -116,3 +136,7 @@ class Feed:
         """For the attempt watch, of each attempt."""
         for viewer in self._viewers:
             viewer.attempted(attempt, event)
+
+
+def _nothing() -> None:
+    """Before there is an engine."""

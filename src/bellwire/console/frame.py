@@ -41,6 +41,8 @@ class Page:
 
     def say(self, sentence: str, *, is_problem: bool = False) -> None:
         """A message that screen readers read out, too; an empty one takes the last away."""
+        if self.client.is_deleted:
+            return
         if not sentence:
             self._said.show(Html(""))
             return
@@ -62,8 +64,10 @@ class Page:
             except SignedOut:
                 self.go("/sign-in")
             except BellwireError as refused:
-                if not self.client.is_deleted:
-                    self.say(sentence_of(refused), is_problem=True)
+                self.say(sentence_of(refused), is_problem=True)
+            except Exception:
+                self.say("Something went wrong here. The server’s log says what.", is_problem=True)
+                raise
 
         return guarded
 

@@ -176,7 +176,10 @@ class ConsoleGate(BaseRoute):
         if path == "/sign-out":
             return self._sign_out(entry, request)
         if self._session(request) is not None:
-            return None
+            if self.facade.is_ready() or path.startswith("/_nicegui"):
+                return None
+            said = "The server is being started anew, or its engine failed. Load this page again in a moment."
+            return _said(entry, "One moment", (said,), 503)
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             asked = path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{entry.base}/sign-in?next={quote(asked, safe='/')}", status_code=303)

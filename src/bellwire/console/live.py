@@ -277,7 +277,11 @@ _TABLE = h(
     h(
         "thead",
         None,
-        h("tr", None, [h("th", {"scope": "col"}, name) for name in ("Time", "What", "Family", "In words", "Where")]),
+        h(
+            "tr",
+            None,
+            [h("th", {"scope": "col"}, name) for name in ("Time (UTC)", "What", "Family", "In words", "Where")],
+        ),
     ),
     h("tbody", None),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ class Region(Element, component="region.js"):
     def __init__(self, html: Html | None = None, **actions: Action) -> None:
         super().__init__()
         self._actions: dict[str, Action] = dict(actions)
+        self._turn = asyncio.Lock()
         self._props["html"] = html or ""
         self.on("tell", self._told)
 
@@ -49,7 +51,8 @@ class Region(Element, component="region.js"):
         action = self._actions.get(str(told.get("action")))
         values = told.get("values")
         if action is not None and isinstance(values, dict):
-            await action(values)
+            async with self._turn:
+                await action(values)
 
 
 def text_of(values: Values, name: str, *, limit: int = 4096) -> str:

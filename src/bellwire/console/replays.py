@@ -76,7 +76,7 @@ class ReplayPanel:
             self._list.show(empty("Nothing was replayed yet.", "A replay sends what matched once more, with its uuid."))
             return
         now_ms = self._visitor.facade.now_ms()
-        columns = ("Began", "State", "What", "Delivered", "Given up", "")
+        columns = ("Began (UTC)", "State", "What", "Delivered", "Given up", "")
         self._list.show(table("Replays", columns, [_row(replay, now_ms) for replay in found]))
 
 

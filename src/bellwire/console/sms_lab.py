@@ -243,7 +243,7 @@ def _batch_table(batches: list[Batch], now_ms: int) -> Html:
         )
         for batch in batches
     ]
-    return table("Batches, newest first", ("Time", "Status", "Processed", "Batch"), rows)
+    return table("Batches, newest first", ("Time (UTC)", "Status", "Processed", "Batch"), rows)
 
 
 def _nothing(*, has_lab: bool) -> Html:
@@ -309,6 +309,6 @@ _EVENTS = h(
     "table",
     {"class": "stream cards"},
     h("caption", {"class": "unseen"}, "Events of High Volume SMS, newest first"),
-    h("thead", None, h("tr", None, [h("th", {"scope": "col"}, name) for name in ("Time", "Family", "What")])),
+    h("thead", None, h("tr", None, [h("th", {"scope": "col"}, name) for name in ("Time (UTC)", "Family", "What")])),
     h("tbody", None),
 )

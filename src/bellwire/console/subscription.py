@@ -62,8 +62,6 @@ class _Subscription:
             self._facts = Region()
         self._filters = Region()
         self._page.every(REFRESH_SECONDS, self._refresh)
-        if record.webhook is None:
-            return
         replays = ReplayPanel(self._page, self._id)
         with ui.element("div").classes("panel flush"):
             Region(h("h2", None, "Latest attempts"))
@@ -75,7 +73,8 @@ class _Subscription:
                     "Publish an event that matches, or send a test event with the button above.",
                 )
             )
-        await replays.build()
+        if record.webhook is not None:
+            await replays.build()
 
     # What is done
 

@@ -25,7 +25,7 @@ class Standing:
 def standing_of(record: Subscription, health: SubscriptionHealth | None) -> Standing:
     """How a subscription fares. `health`: None for one over WebSocket."""
     if health is None:
-        return Standing(GOOD, "Connected", "It lives as long as its WebSocket session.")
+        return Standing(PLAIN, "WebSocket", "It lives as long as its session, whose socket its notifications go over.")
     waits = _waiting(health.lane.backlog_rows)
     if record.status is SubscriptionStatus.BLACKLISTED:
         reason = record.blacklisting.reason if record.blacklisting is not None else "Its address failed too long"
@@ -85,6 +85,8 @@ def answer_of(attempt: Attempt) -> str:
     """What the endpoint answered, in a few words."""
     if attempt.status:
         return f"HTTP {attempt.status}"
+    if attempt.is_over_socket and attempt.failure is None:
+        return "Written to its socket"
     return attempt.detail or "No answer"
 
 

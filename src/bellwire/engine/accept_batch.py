@@ -1,14 +1,17 @@
 """Accepting a batch: read as it comes, judged entry by entry, stored in steps, and there for everybody all at once.
 
 Whatever ends the request early (a refusal, a client that hangs up, a crash) leaves nothing that anybody sees: until
-`accept` the batch is only in the intake, and what is left there is deleted, at the latest by the next start.
+`accept` the batch is only in the intake, and what is left there is deleted, at the latest by the next start. Once the
+request has come whole it is carried to its end, whether anybody waits for the answer or not: the event that tells of
+the batch is there with it, and must not tell of one that is deleted again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -29,6 +32,8 @@ from bellwire.sms.numbers import Unusable, is_e164, recipient_number
 A2P_FEATURE = "A2PSmsSender"
 STEP = 10_000
 """Messages that are stored together, and so the most that are in memory."""
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("bellwire.sms")
 
@@ -66,7 +71,7 @@ class BatchAcceptance:
         self._new_uuid = new_uuid
         self._on_accepted = on_accepted
         self._max_messages = max_messages
-        self._discarding: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[object]] = set()
         self.counts = {"accepted": 0, "rejected": 0}
 
     async def accept(self, account: AccountId, chunks: AsyncIterator[bytes]) -> Accepted:
@@ -90,18 +95,27 @@ class BatchAcceptance:
         )
         taking = _Taking(self._intake, batch, await self._intake.begin(batch))
         try:
-            accepted = await self._take(taking, chunks)
+            reader = await self._take(taking, chunks)
+        except BaseException:
+            self._discard(taking.key)
+            raise
+        return await asyncio.shield(self._begin(self._finish(taking, reader), name="accept batch"))
+
+    async def stop(self) -> None:
+        """Let what is being accepted be accepted, and what is being discarded be discarded."""
+        while self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _finish(self, taking: _Taking, reader: BatchRequestReader) -> Accepted:
+        try:
+            accepted = await taking.finish(reader, self._clock)
         except BaseException:
             self._discard(taking.key)
             raise
         self._accepted(accepted, taking.key)
         return accepted
 
-    async def stop(self) -> None:
-        """Let what is being discarded be discarded."""
-        await asyncio.gather(*self._discarding, return_exceptions=True)
-
-    async def _take(self, taking: _Taking, chunks: AsyncIterator[bytes]) -> Accepted:
+    async def _take(self, taking: _Taking, chunks: AsyncIterator[bytes]) -> BatchRequestReader:
         reader = BatchRequestReader()
         sender_known = False
         async for chunk in chunks:
@@ -117,7 +131,7 @@ class BatchAcceptance:
             taking.judge(entries)
             await taking.store(at_least=STEP)
         reader.end()
-        return await taking.finish(reader, self._clock)
+        return reader
 
     def _require_sender(self, account: AccountId, sender: str) -> None:
         if not is_e164(sender):
@@ -130,9 +144,14 @@ class BatchAcceptance:
 
     def _discard(self, key: BatchKey) -> None:
         """In the background, since the request that failed may be cancelled."""
-        task = asyncio.create_task(self._discard_quietly(key), name="discard batch")
-        self._discarding.add(task)
-        task.add_done_callback(self._discarding.discard)
+        self._begin(self._discard_quietly(key), name="discard batch")
+
+    def _begin(self, work: Coroutine[object, object, T], *, name: str) -> asyncio.Task[T]:
+        """On its own, so that it ends also where the request is cancelled."""
+        task = asyncio.create_task(work, name=name)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
 
     async def _discard_quietly(self, key: BatchKey) -> None:
         try:

@@ -6,7 +6,7 @@ other changes of the records have their turn; repeating a request that broke off
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,8 +52,12 @@ class WantedConsent:
 class ConsentAssignment:
     """Changes for the caller's account."""
 
-    def __init__(self, *, writer: ConsentWriter, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, *, writer: ConsentWriter, directory: Directory, clock: Clock, room: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`room`: waits while events of what happened before can't be published."""
         self._writer = writer
+        self._room = room
         self._directory = directory
         self._clock = clock
 
@@ -111,6 +115,7 @@ class ConsentAssignment:
 
     async def _write(self, changes: Sequence[ConsentChange]) -> None:
         for start in range(0, len(changes), GROUP):
+            await self._room()
             await self._writer.change(changes[start : start + GROUP])
 
     def _own_numbers(self, caller: Caller) -> frozenset[str]:

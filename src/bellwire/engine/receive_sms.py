@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import structlog
 
 from bellwire.engine.accept_batch import A2P_FEATURE
+from bellwire.errors import Conflict
 from bellwire.model.directory import PhoneNumber, Status
 from bellwire.model.ids import AccountId
 from bellwire.model.sms import ConsentStatus, DeliveryReceipt, InboundText, MessageId
 from bellwire.ports.clock import Clock
 from bellwire.ports.identity import Directory
-from bellwire.ports.sms_progress import Received, SmsProgress, Waiting
+from bellwire.ports.sms_progress import Received, SmsProgress, Stored, Waiting
 from bellwire.sms import segments
 from bellwire.sms.keywords import consent_change
 
@@ -77,21 +78,28 @@ class Receiving:
         """The same; returns the ids of those that were stored: not of ones that had come before, nor of texts to
         numbers that nobody has."""
         await self._room()
-        received = []
-        for text in texts:
-            number = self.addressee(text.recipient)
-            if number is None:
-                self.counts["misaddressed"] += 1
-                _log.warning("text.misaddressed", reason="no number of an account that takes High Volume SMS")
-                continue
-            received.append(self._judge(text, number.account_id))
-        if not received:
-            return []
-        stored = await self._progress.receive(received, self._clock.now())
-        self.counts["texts"] += len(stored.messages)
+        try:
+            stored = await self._store(texts)
+        except Conflict:  # an account was removed between the look into the directory, which knows it now, and this
+            stored = await self._store(texts)
         for waiting in stored.replies:
             self._on_reply(waiting)
         return stored.messages
+
+    async def _store(self, texts: Sequence[InboundText]) -> Stored:
+        received = [
+            self._judge(text, number.account_id)
+            for text in texts
+            if (number := self.addressee(text.recipient)) is not None
+        ]
+        stored = await self._progress.receive(received, self._clock.now()) if received else Stored([], [])
+        self.counts["texts"] += len(stored.messages)
+        if misaddressed := len(texts) - len(received):
+            self.counts["misaddressed"] += misaddressed
+            _log.warning(
+                "text.misaddressed", texts=misaddressed, reason="no number of an account that takes High Volume SMS"
+            )
+        return stored
 
     def addressee(self, number: str) -> PhoneNumber | None:
         """The number of ours that takes texts; None where there is none."""

@@ -20,6 +20,7 @@ from bellwire.model.identity import Caller
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import Subscription, SubscriptionApi, TransportType
 from bellwire.ports.socket_gateway import SocketLink
+from bellwire.ports.socket_sessions import SocketSession, SocketSessionStore
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS
 from bellwire.subscriptions.requested import check_count
 from bellwire.subscriptions.versions import first_version
@@ -29,9 +30,16 @@ _log = structlog.get_logger("bellwire.subscriptions")
 
 
 class SocketSubscriptions:
-    """The use cases of one server's sockets."""
+    """The use cases of one server's sockets.
 
-    def __init__(self, *, subscriptions: Subscriptions, live: LiveSubscriptions) -> None:
+    Args:
+        sessions: where sessions are kept; None: they end with the process.
+    """
+
+    def __init__(
+        self, *, subscriptions: Subscriptions, live: LiveSubscriptions, sessions: SocketSessionStore | None = None
+    ) -> None:
+        self._sessions = sessions
         self._subscriptions = subscriptions
         self._live = live
         self._ending: set[SubscriptionId] = set()
@@ -81,6 +89,8 @@ class SocketSubscriptions:
             await self._remove(before)
         if before == id_:
             raise Unavailable("The session ended before its subscription was made")
+        if self._sessions is not None:
+            await self._keep(self._sessions, link, caller, id_)
         _log.info(
             "subscription.created",
             subscription_id=id_,
@@ -92,6 +102,13 @@ class SocketSubscriptions:
             transport=str(subscription.transport),
         )
         return subscription
+
+    async def _keep(self, sessions: SocketSessionStore, link: SocketLink, caller: Caller, id_: SubscriptionId) -> None:
+        session = SocketSession(key=link.session, subscription=id_, login=caller.session_id, user=caller.extension_id)
+        try:
+            await sessions.save(session)
+        except Unavailable as problem:  # it is good all the same, but for a restart
+            _log.warning("socket.session_not_kept", subscription_id=id_, error=str(problem))
 
     async def update(
         self, link: SocketLink, caller: Caller, id_: SubscriptionId, filters: Sequence[str] | None

@@ -18,7 +18,13 @@ from bellwire.model.directory import Account, Extension
 from bellwire.model.event import Event
 from bellwire.model.identity import Application
 from bellwire.model.ids import AccountId, ClientId, ExtensionId, SubscriptionId
-from bellwire.model.subscription import Blacklisting, DisabledFilter, Subscription, SubscriptionStatus
+from bellwire.model.subscription import (
+    Blacklisting,
+    DisabledFilter,
+    Subscription,
+    SubscriptionStatus,
+    TransportType,
+)
 from bellwire.ports.clock import Clock
 from bellwire.ports.identity import Directory
 from bellwire.ports.subscription_store import SubscriptionStore
@@ -143,6 +149,10 @@ class SubscriptionUpkeep:
         subscription = self._live.get(id_)
         if subscription is None or subscription.expires_at > now:
             return False  # deleted or renewed while this waited for its turn
+        if subscription.transport is TransportType.WEB_SOCKET:  # it lives as long as its session (wire contract, 5.5)
+            lifetime = timedelta(seconds=subscription.lifetime_seconds)
+            await self._live.change(replace(subscription, expires_at=now + lifetime))
+            return False
         await self._live.remove(id_, expired_at=subscription.expires_at)
         _log.info("subscription.expired", subscription_id=id_, owner_id=subscription.owner_id)
         return True

@@ -32,7 +32,8 @@ class GatewayEndpoint:
     """
 
     def __init__(self, app: ASGIApp, *, hub: Hub, tokens: SocketTokens, origins: Sequence[str] | Literal["*"]) -> None:
-        self._app = app
+        self.app = app
+        """What is behind it."""
         self._hub = hub
         self._tokens = tokens
         self._any_origin = origins == "*"
@@ -40,7 +41,7 @@ class GatewayEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket" or scope["path"].strip("/") != PATH[1:]:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         protocol = scope["extensions"].get(EXTENSION)
         await receive()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -32,7 +32,7 @@ _log = structlog.get_logger("bellwire.gateway")
 Tell = Callable[[Notification, Outcome, str], None]
 """Is told what became of a notification, and where its client is connected from, if it is."""
 End = Callable[[SubscriptionId], None]
-Missed = Callable[[ReadLog, Callable[[], None]], Awaitable[list[Notification]]]
+Missed = Callable[[ReadLog, Callable[[], None]], Awaitable[Sequence[Notification]]]
 """Finds what a session missed. The callable is to be called when all that was matched before is with the gateway."""
 Still = Callable[[Caller], Caller]
 """The caller as it is now; raises Unauthenticated."""
@@ -94,6 +94,10 @@ class Link:
         return self._hub.still(socket.caller)
 
     @property
+    def session(self) -> str:
+        return self._call.session.key
+
+    @property
     def subscription(self) -> SubscriptionId | None:
         return self._call.session.subscription
 
@@ -101,10 +105,7 @@ class Link:
         self._hub.machine.begin(self._call, subscription)
 
     def activate(self, subscription: SubscriptionId) -> SubscriptionId | None:
-        before = self._hub.machine.activate(self._call, subscription)
-        if before != subscription:
-            self._hub.subscribed(self._call, subscription, before)
-        return before
+        return self._hub.machine.activate(self._call, subscription)
 
     def abandon(self, subscription: SubscriptionId) -> None:
         self._hub.machine.abandon(self._call, subscription)
@@ -131,7 +132,6 @@ class Hub:
         tell: Tell,
         end: End,
         missed: Missed | None = None,
-        subscribed: Callable[[str, Caller, SubscriptionId, SubscriptionId | None], None] | None = None,
     ) -> None:
         self.machine = machine
         self.still = still
@@ -140,7 +140,6 @@ class Hub:
         self._tell = tell
         self._end = end
         self._missed = missed
-        self._subscribed = subscribed
         self._app: ASGIApp
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[OpenSocket, None] = {}
@@ -243,10 +242,6 @@ class Hub:
 
     def unsubscribed(self, subscription: SubscriptionId) -> None:
         self.perform(self.machine.unsubscribed(subscription))
-
-    def subscribed(self, call: Call, subscription: SubscriptionId, before: SubscriptionId | None) -> None:
-        if self._subscribed is not None:
-            self._subscribed(call.session.key, call.connection.socket.caller, subscription, before)
 
     # Effects
 

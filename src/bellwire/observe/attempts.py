@@ -1,7 +1,7 @@
 """What is counted and logged of each delivery attempt: one wide line, once its outcome is known.
 
 Clean first attempts are logged at debug only, behind a level check: the line would cost half the delivery, and history
-has them anyway (design.md, Costs seen).
+has them anyway (design.md, Costs seen). So are those over sockets: an event may concern ten thousand clients at once.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class AttemptWatch:
         """Be told of each attempt, from the event loop; must be quick."""
         self._listeners.append(listener)
 
+    def forget(self, listener: Listener) -> None:
+        """Don't tell it any more; one that is unknown changes nothing."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def __call__(self, _destination: object, attempt: Attempt, event: Event | None) -> None:
         delivered = attempt.outcome is AttemptOutcome.DELIVERED
         if delivered:
@@ -60,7 +65,7 @@ class AttemptWatch:
         if delivered and event is not None and attempt.replay is None:
             since_ms = event.received_ms or event.timestamp_ms
             self._end_to_end.observe(attempt.duration_us / 1e6 + (attempt.started_ms - since_ms) / 1e3)
-        if self._debug or not delivered or attempt.number > 1:
+        if self._debug or (not (delivered and attempt.number == 1) and not attempt.is_over_socket):
             self._write(attempt, event)
         if self._traces is not None and event is not None and event.trace is not None:
             self._traces.attempted(attempt, event.trace)

@@ -19,7 +19,7 @@ class ConsentWriter(Protocol):
     async def change(self, changes: Sequence[ConsentChange]) -> None:
         """Set the consent of each pair, and remember who changed it when and how; all in one transaction, durable when
         it returns. Of two changes of one pair the later in the list holds. A change that says what was so already is
-        remembered, too. Opt-out events come of keywords alone (wire contract, 6.5), so not of these.
+        remembered, too; only one that changes something is announced.
         """
         ...
 

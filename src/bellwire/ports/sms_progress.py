@@ -151,6 +151,11 @@ class SmsProgress(Protocol):
         ...
 
     async def expire(self, *, before: datetime, at: datetime, limit: int) -> int:
-        """Messages that a carrier took before that time and never reported on have failed with SMS-CAR-104; receipts
-        and keys of inbound texts of before that time are forgotten. Returns how many messages."""
+        """Messages that a carrier took before that time and never reported on have failed with SMS-CAR-104. Returns how
+        many."""
+        ...
+
+    async def forget_reports(self, *, before: datetime, limit: int) -> int:
+        """Forget receipts that found no message, and keys of inbound texts, of before that time: at most so many of
+        each. Returns how many."""
         ...

@@ -37,6 +37,11 @@ class SocketLink(Protocol):
         ...
 
     @property
+    def session(self) -> str:
+        """The session's key."""
+        ...
+
+    @property
     def subscription(self) -> SubscriptionId | None:
         """The session's own."""
         ...

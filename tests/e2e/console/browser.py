@@ -140,7 +140,9 @@ class Console:
         context.on("page", lambda page: page.on("websocket", lambda socket: self.requested.append(socket.url)))
         context.on(
             "console",
-            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
+            lambda message: (
+                self.complaints.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
+            ),
         )
 
 

@@ -21,6 +21,7 @@ from bellwire.errors import NotFound
 from bellwire.model.ids import AccountId, SubscriptionId
 from bellwire.testing.receiver import WebhookReceiver
 from tests.e2e.in_process import Running, running_server
+from tests.e2e.processes import clean_environment
 
 SIGN_IN = "/console/sign-in"
 A2P = "/restapi/v1.0/account/400100/a2p-sms/messages"
@@ -150,6 +151,32 @@ async def test_with_the_extra_missing_it_is_said_what_to_install(
     answer = await browser.get("/console/", headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert "bellwire[console]" in answer.text
+
+
+async def test_serve_says_what_to_install_and_serves_the_rest(tmp_path: Path) -> None:
+    """In a process that can't find NiceGUI."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    program = (
+        "from importlib import util; find = util.find_spec; "
+        "util.find_spec = lambda name, *more: None if name == 'nicegui' else find(name, *more); "
+        "from bellwire.cli import main; main()"
+    )
+    environ = clean_environment(
+        {"BELLWIRE_DATA_DIR": str(data), "BELLWIRE_PORT": "0", "BELLWIRE_MIN_FREE_MIB": "0", "PYTHONUNBUFFERED": "1"}
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, "serve", env=environ, stdout=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            serves, console = await process.stdout.readline(), await process.stdout.readline()
+    finally:
+        process.kill()
+        await process.wait()
+    assert b"bellwire serves" in serves
+    assert console.decode().strip() == gate.EXTRA_MISSING
 
 
 async def test_nobody_entered_so_nothing_heavy_was_loaded() -> None:

@@ -80,6 +80,10 @@ class A2pStage:
         self.token = (await self.stage.login(ALICE, (APP, SECRET)))["access_token"]
 
 
+async def _always_room() -> None:
+    return None
+
+
 @asynccontextmanager
 async def set_a2p_stage(data_dir: Path) -> AsyncIterator[A2pStage]:
     stores = await open_records(data_dir, SteppedClock())
@@ -94,7 +98,9 @@ async def set_a2p_stage(data_dir: Path) -> AsyncIterator[A2pStage]:
             return a2p_reading_routes(
                 lists=SmsLists(reading=shelf.reading, clock=clock, key=key),
                 consent_lists=ConsentLists(reading=consents.reading, key=key),
-                assignment=ConsentAssignment(writer=SqlConsentWriter(waiting), directory=identity, clock=clock),
+                assignment=ConsentAssignment(
+                    writer=SqlConsentWriter(waiting), directory=identity, clock=clock, room=_always_room
+                ),
                 authenticator=authenticator,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -148,6 +149,16 @@ async def test_an_assignment_that_makes_no_sense_is_refused_whole(
     answer = await stage.call("POST", f"{A2P}/opt-outs/bulk-assign", json={"from": OURS} | body)
     first = answer.json()["errors"][0]
     assert (answer.status_code, first["errorCode"], first["parameterName"]) == (400, "CMN-101", parameter)
+    assert (await stage.get(f"{A2P}/opt-outs", status="all"))["records"] == []
+
+
+async def test_what_can_not_be_told_back_is_refused_before_anything_is_assigned(stage: A2pStage) -> None:
+    body = json.dumps({"from": OURS, "optOuts": [X, "\ud800"]})
+    answer = await stage.call(
+        "POST", f"{A2P}/opt-outs/bulk-assign", content=body, headers={"Content-Type": "application/json"}
+    )
+    first = answer.json()["errors"][0]
+    assert (answer.status_code, first["errorCode"], first["parameterName"]) == (400, "CMN-101", "optOuts[1]")
     assert (await stage.get(f"{A2P}/opt-outs", status="all"))["records"] == []
 
 

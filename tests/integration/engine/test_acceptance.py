@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from bellwire.engine.accept_batch import BatchAcceptance
-from bellwire.errors import InvalidRequest
+from bellwire.errors import InvalidRequest, Unavailable
 from bellwire.model.directory import PhoneNumber, Status
 from bellwire.ports.sms_progress import Waiting
 from bellwire.storage.records import RecordsStores
@@ -113,6 +113,47 @@ async def test_a_request_that_is_cancelled_leaves_nothing(records: RecordsStores
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await stage.nothing_is_left()
+
+
+async def test_a_request_that_is_cancelled_once_it_has_come_whole_is_carried_to_its_end(
+    records: RecordsStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(records)
+    committed, goes_on = asyncio.Event(), asyncio.Event()
+    accept = SqlBatchIntake.accept
+
+    async def accept_slowly(*arguments: Any, **named: Any) -> None:
+        await accept(*arguments, **named)
+        committed.set()
+        await goes_on.wait()
+
+    monkeypatch.setattr(SqlBatchIntake, "accept", accept_slowly)
+    task = asyncio.create_task(stage.acceptance.accept(ACCOUNT, in_chunks(a_request(2))))
+    await committed.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    goes_on.set()
+    await stage.acceptance.stop()
+    (told,) = await stage.outbox.first(10)
+    (waiting,) = stage.offered
+    batch_id = msgspec.json.decode(told.event.body)["id"]
+    assert await stage.reading.batch(ACCOUNT, batch_id) is not None
+    assert (waiting.queued, await records.records.read(_rows)) == (2, [1, 2])
+
+
+async def test_a_batch_that_can_not_be_accepted_in_the_end_leaves_nothing(
+    records: RecordsStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(records)
+
+    async def accept(*_arguments: Any, **_named: Any) -> None:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(SqlBatchIntake, "accept", accept)
+    with pytest.raises(Unavailable):
+        await stage.acceptance.accept(ACCOUNT, in_chunks(a_request(2)))
     await stage.nothing_is_left()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bellwire.engine.receive_sms import AutomaticReplies, Receiving
 from bellwire.engine.send_batches import Sending
 from bellwire.errors import Unavailable
+from bellwire.model.directory import Account, PhoneNumber
+from bellwire.model.ids import AccountId
 from bellwire.model.sms import (
     ConsentStatus,
     InboundText,
@@ -390,6 +393,26 @@ async def test_by_default_nothing_is_answered(stage: Stage) -> None:
 async def test_a_text_to_a_number_that_nobody_has_is_counted_and_keeps_no_other_back(stage: Stage) -> None:
     receiving = a_receiving(stage, AutomaticReplies())
     await receiving.inbound([a_text("lost", "+12025550000"), a_text("found")])
+    assert [one.text for one in await stage.stores.listed()] == ["found"]
+    assert receiving.counts == {"receipts": 0, "texts": 1, "misaddressed": 1}
+
+
+async def test_a_text_to_an_account_that_is_just_being_removed_keeps_no_other_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = stage.records.directory
+    await directory.save_account(Account(id=AccountId("2"), company_name="Elsewhere"))
+    number = PhoneNumber(id="n-2", account_id=AccountId("2"), phone_number="+16505550182", features=("A2PSmsSender",))
+    await directory.save_number(number)
+    receive = SqlSmsProgress.receive
+
+    async def receive_after_the_removal(*arguments: Any) -> Any:
+        await directory.remove_account(AccountId("2"))
+        return await receive(*arguments)
+
+    monkeypatch.setattr(SqlSmsProgress, "receive", receive_after_the_removal)
+    receiving = a_receiving(stage, AutomaticReplies())
+    await receiving.inbound([a_text("lost", number.phone_number), a_text("found")])
     assert [one.text for one in await stage.stores.listed()] == ["found"]
     assert receiving.counts == {"receipts": 0, "texts": 1, "misaddressed": 1}
 

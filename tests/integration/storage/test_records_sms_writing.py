@@ -93,6 +93,20 @@ async def test_nothing_is_left_of_an_account_that_was_removed(stores: SmsStores,
     assert await count(unmatched_receipt) == 1  # type: ignore[misc]
 
 
+async def test_what_went_with_its_account_is_not_handed_over(stores: SmsStores, records: RecordsStores) -> None:
+    _, messages = await queued(stores, 1)
+    await records.directory.remove_account(ACCOUNT)
+    await stores.progress.hand_over(messages, in_doubt=True)
+    assert await stores.progress.handed_over(limit=10) == []
+
+
+async def test_a_batch_that_was_accepted_can_not_be_discarded(stores: SmsStores) -> None:
+    waiting = await accepted(stores, some(1))
+    assert waiting.key is not None
+    await stores.intake.discard(waiting.key)
+    assert len(await stores.listed()) == 1
+
+
 async def test_a_batch_whose_account_is_removed_while_it_comes_in_is_refused(
     stores: SmsStores, records: RecordsStores
 ) -> None:

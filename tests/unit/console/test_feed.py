@@ -70,3 +70,19 @@ def test_large_bodies_are_counted_and_not_held() -> None:
     viewer.routed(an_event(body=b"x" * (LARGEST_BODY_HELD + 1)), 1)
     seen = viewer.take_events()
     assert (seen.seen, seen.items) == (1, ())
+
+
+def test_an_engine_is_listened_to_only_while_somebody_looks() -> None:
+    feed, first, second = Feed(), Viewer(None), Viewer(None)
+    told: list[str] = []
+    feed.connect(lambda: told.append("listen"), lambda: told.append("stop"))
+    feed.open(first)
+    feed.open(second)
+    feed.open(second)
+    feed.close(first)
+    feed.close(first)
+    assert told == ["listen"]
+    feed.connect(lambda: told.append("listen to another"), lambda: told.append("stop that"))
+    assert told[-1] == "listen to another", "somebody looks while the engine is changed"
+    feed.close(second)
+    assert told[-1] == "stop that"

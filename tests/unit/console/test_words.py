@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
-from bellwire.console.words import clock_time, count, duration, milliseconds, rate, standing_of
+from bellwire.console.words import answer_of, clock_time, count, duration, milliseconds, rate, standing_of
 from bellwire.delivery.health import LastFailure
 from bellwire.delivery.lane import Mode
 from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
-from bellwire.model.attempt import FailureCode
-from bellwire.model.ids import SubscriptionId
-from bellwire.model.subscription import Blacklisting, SubscriptionStatus
+from bellwire.model.attempt import SOCKET_ADDRESS, Attempt, AttemptOutcome, FailureCode
+from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.subscription import Blacklisting, SubscriptionStatus, TransportType
 from tests.doubles.subscriptions import NOW, a_subscription
 
 LANE = LaneView(mode=Mode.LIVE, is_held=False, is_trying=False, waiting=0, in_flight=0, backlog_rows=0)
@@ -86,6 +87,32 @@ def test_a_blacklisted_one_says_why_and_when_it_is_tried_again() -> None:
 )
 def test_durations(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_a_websocket_subscription_has_its_session_for_health() -> None:
+    standing = standing_of(a_subscription(transport=TransportType.WEB_SOCKET, webhook=None), None)
+    assert standing.word == "WebSocket"
+    assert "as long as its session" in standing.sentence
+
+
+def test_what_was_answered() -> None:
+    attempt = Attempt(
+        subscription=SubscriptionId("s"),
+        position=Position(1),
+        topic="/t",
+        uuid="1",
+        number=1,
+        address="https://example.com",
+        started_ms=1,
+        duration_us=1,
+        outcome=AttemptOutcome.DELIVERED,
+        status=204,
+    )
+    assert answer_of(attempt) == "HTTP 204"
+    over_socket = msgspec.structs.replace(attempt, status=0, address=f"{SOCKET_ADDRESS}192.0.2.1:5")
+    assert answer_of(over_socket) == "Written to its socket"
+    refused = msgspec.structs.replace(attempt, status=0, failure=FailureCode.DNS, detail="The name is unknown.")
+    assert answer_of(refused) == "The name is unknown."
 
 
 def test_small_figures_keep_a_decimal() -> None:

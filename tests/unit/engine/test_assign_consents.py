@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -33,6 +34,11 @@ class Written:
 
     def __init__(self) -> None:
         self.groups: list[Sequence[ConsentChange]] = []
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    async def room(self) -> None:
+        await self.has_room.wait()
 
     async def change(self, changes: Sequence[ConsentChange]) -> None:
         self.groups.append(changes)
@@ -56,7 +62,7 @@ async def assignment(written: Written) -> ConsentAssignment:
         await directory.save_number(
             PhoneNumber(id=id_, account_id=AccountId(account), phone_number=number, status=status)
         )
-    return ConsentAssignment(writer=written, directory=directory, clock=StoppedClock())
+    return ConsentAssignment(writer=written, directory=directory, clock=StoppedClock(), room=written.room)
 
 
 async def test_who_asked_when_and_how_is_remembered(assignment: ConsentAssignment, written: Written) -> None:
@@ -82,6 +88,17 @@ async def test_many_changes_are_written_in_groups(assignment: ConsentAssignment,
     out, _ = await assignment.bulk_assign(CALLER, OURS, opt_outs=numbers, opt_ins=[])
     assert out.successful == numbers
     assert [len(group) for group in written.groups] == [GROUP, GROUP, 1]
+
+
+async def test_nothing_is_written_while_the_log_can_not_follow(assignment: ConsentAssignment, written: Written) -> None:
+    written.has_room.clear()
+    task = asyncio.create_task(assignment.bulk_assign(CALLER, OURS, opt_outs=[X], opt_ins=[]))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert written.groups == []
+    written.has_room.set()
+    await task
+    assert len(written.groups) == 1
 
 
 async def test_nothing_is_written_where_all_is_told_back(assignment: ConsentAssignment, written: Written) -> None:

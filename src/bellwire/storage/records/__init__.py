@@ -12,6 +12,7 @@ from bellwire.storage.records.database import FILE_NAME, Records
 from bellwire.storage.records.directory import Removal, SqlDirectory
 from bellwire.storage.records.installation import KEY_FILE_NAME, SqlInstallation, read_memo
 from bellwire.storage.records.sessions import SqlSessionStore
+from bellwire.storage.records.socket_sessions import SqlSocketSessions
 from bellwire.storage.records.subscriptions import SqlSubscriptionStore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SqlDirectory",
     "SqlInstallation",
     "SqlSessionStore",
+    "SqlSocketSessions",
     "SqlSubscriptionStore",
     "open_records",
     "read_memo",
@@ -41,6 +43,7 @@ class RecordsStores:
     credentials: SqlCredentialStore
     sessions: SqlSessionStore
     subscriptions: SqlSubscriptionStore
+    socket_sessions: SqlSocketSessions
 
     async def close(self) -> None:
         await self.records.close()
@@ -72,4 +75,5 @@ async def open_records(data_dir: Path, clock: Clock) -> RecordsStores:
         credentials=credentials,
         sessions=SqlSessionStore(records, directory),
         subscriptions=SqlSubscriptionStore(records, clock),
+        socket_sessions=SqlSocketSessions(records),
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from bellwire.errors import Misconfigured, Problem
 from bellwire.storage.records.tables import METADATA
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `migrations/versions`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -114,7 +114,9 @@ def _name_sender(connection: Connection, *, key: BatchKey, sender: str, after: i
 
 
 def _discard(connection: Connection, key: BatchKey) -> bool:
-    """One step; returns whether there is more to do."""
+    """One step; returns whether there is more to do. What was accepted is left as it is: it is there for everybody."""
+    if connection.execute(select(batches.c.accepted).where(batches.c.key == key)).scalar():
+        return False
     ids = select(messages.c.id).where(messages.c.batch_key == key).limit(STEP)
     if connection.execute(delete(messages).where(messages.c.id.in_(ids))).rowcount:
         return True

@@ -20,7 +20,7 @@ from bellwire.ports.sms_store import BatchKey
 from bellwire.sms.events import SmsEvent, batch_event, message_event
 from bellwire.storage.records.database import Records
 from bellwire.storage.records.outbox import SqlOutbox
-from bellwire.storage.records.sms_receipts import apply_receipts, expire
+from bellwire.storage.records.sms_receipts import apply_receipts, expire, forget_reports
 from bellwire.storage.records.sms_receiving import receive
 from bellwire.storage.records.sms_rows import (
     BATCH_FIELDS,
@@ -108,6 +108,9 @@ class SqlSmsProgress:
     async def expire(self, *, before: datetime, at: datetime, limit: int) -> int:
         return await self._outbox.write(lambda connection, say: expire(connection, say, before, at, limit))
 
+    async def forget_reports(self, *, before: datetime, limit: int) -> int:
+        return await self._records.write(lambda connection: forget_reports(connection, before, limit))
+
 
 def _waiting(connection: Connection) -> list[Waiting]:
     of_batches = (
@@ -149,9 +152,10 @@ def _queued(waiting: Waiting) -> Select[tuple[object, ...]]:
 
 def _hand_over(connection: Connection, say: list[SmsEvent], messages: Sequence[QueuedMessage], in_doubt: bool) -> None:
     say += [message_event(still_queued(one)) for one in messages if not one.announced]
-    marks = [{"message_id": int(one.id)} for one in messages if not one.opted_out]
-    if in_doubt and marks:
-        connection.execute(insert(submission), marks)
+    ids = [int(one.id) for one in messages if not one.opted_out]
+    if in_doubt and ids:
+        there = select(message.c.id).where(message.c.id.in_(ids))  # not those that went with their account meanwhile
+        connection.execute(insert(submission).from_select(["message_id"], there))
 
 
 _SET_PROCESSED = (

@@ -71,11 +71,17 @@ def expire(connection: Connection, say: list[SmsEvent], before: datetime, at: da
     found = [whole_message(row) for row in connection.execute(silent)]
     failed = [replace(one, status=MessageStatus.DELIVERY_FAILED, error_code=NO_REPORT, modified_at=at) for one in found]
     _make_final(connection, say, {int(one.id): one for one in failed})
+    return len(failed)
+
+
+def forget_reports(connection: Connection, before: datetime, limit: int) -> int:
+    """See `SmsProgress.forget_reports`."""
+    forgotten = 0
     for table in (unmatched_receipt, inbound_key):
         key = next(iter(table.primary_key))
         old = select(key).where(table.c.received_at < before).limit(limit)
-        connection.execute(delete(table).where(key.in_(old)))
-    return len(failed)
+        forgotten += connection.execute(delete(table).where(key.in_(old))).rowcount
+    return forgotten
 
 
 def _messages_of(connection: Connection, carrier_ids: set[str]) -> dict[str, Message]:

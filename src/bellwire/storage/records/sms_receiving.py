@@ -16,7 +16,7 @@ from bellwire.model.sms import (
 from bellwire.model.sms_records import ConsentChange, Message
 from bellwire.ports.sms_progress import Received, Stored, Waiting
 from bellwire.sms.events import SmsEvent, message_event
-from bellwire.storage.records.consents import change_consent
+from bellwire.storage.records.consents import change_consents
 from bellwire.storage.records.rows import columns
 from bellwire.storage.records.sms_tables import inbound_key, message, queued_reply
 
@@ -74,7 +74,7 @@ def _store(connection: Connection, say: list[SmsEvent], one: Received, at: datet
             method=f"keyword {one.keyword}",
             created_at=at,
         )
-        change_consent(connection, say, change)
+        change_consents(connection, say, [change])
     return record.id
 
 

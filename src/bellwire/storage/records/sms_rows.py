@@ -14,7 +14,7 @@ from bellwire.model.sms_records import Batch, ConsentChange, Message
 from bellwire.ports.sms_progress import Processed, QueuedMessage
 from bellwire.ports.sms_store import BatchKey
 from bellwire.sms.events import SmsEvent
-from bellwire.storage.records.consents import change_consent
+from bellwire.storage.records.consents import change_consents
 from bellwire.storage.records.sms_tables import batch, consent, message
 
 TEXT: ColumnElement[str] = func.coalesce(message.c.text, batch.c.text)
@@ -139,7 +139,7 @@ def opt_out_by_code(
             method=f"report {code}",
             created_at=at,
         )
-        change_consent(connection, say, change)
+        change_consents(connection, say, [change])
 
 
 _OPTED_OUT_AT = {"SMS-UP-413": ConsentSource.UPSTREAM, "SMS-CAR-413": ConsentSource.CARRIER}

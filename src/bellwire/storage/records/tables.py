@@ -317,3 +317,12 @@ tombstone = Table(
     Column("api", Member(SubscriptionApi), primary_key=True),
     Column("expired_at", Instant, nullable=False, index=True),
 )
+
+socket_session = Table(
+    "socket_session",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("subscription_id", String, ForeignKey("subscription.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("login", String, nullable=False),
+    Column("user", String, nullable=False),
+)
