@@ -26,6 +26,7 @@ from bellwire.transports.resolver import DnsResolver
 from bellwire.transports.webhook_client import WebhookClient
 from bellwire.wire.webhook.request import request_head
 from bench.peers import missing_tools, nginx, wrk_rate
+from bench.results import row
 
 CONNECTIONS = 64
 BUDGET = 0.6
@@ -121,11 +122,12 @@ def main() -> int:
             ours.append(uvloop.run(send_for(port, body, options.seconds)))
             yardstick.append(wrk_rate(port, body, connections=CONNECTIONS, seconds=options.seconds))
     ratio = max(ours) / max(yardstick)
+    row("webhook sender alone", round(max(ours)), "POSTs/s", reference=round(max(yardstick)), at_least=BUDGET)
     print(f"body {len(body)} bytes, {CONNECTIONS} connections, {options.rounds} rounds of {options.seconds} s")
     print(f"sender  {max(ours):>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in ours)}")
     print(f"wrk     {max(yardstick):>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in yardstick)}")
     print(f"ratio   {ratio:>9.2f}     budget: at least {BUDGET}, {'met' if ratio >= BUDGET else 'MISSED'}")
-    return 0 if ratio >= BUDGET else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -93,6 +93,7 @@ class Deliveries:
         self._policy = policy or RetryPolicy()
         self._on_fatal = on_fatal
         self._lines: dict[SubscriptionId, Line] = {}
+        self._find: Callable[[SubscriptionId], Destination | None] = lambda _: None
         self._active: dict[SubscriptionId, Line] = {}
         self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
         self._patience = Patience(clock, self._limits)
@@ -228,8 +229,21 @@ class Deliveries:
             return False
         return (subscription, position, topic) in self._settled
 
+    def find_with(self, find: Callable[[SubscriptionId], Destination | None]) -> None:
+        """Subscriptions that were not opened here are looked up when something is to be done for them, and their lines
+        made then: after a start there may be a million, most of them quiet. `find` gives None for one that is no more.
+        """
+        self._find = find
+
+    def found_backlog(self, subscription: SubscriptionId) -> bool:
+        """Between `claim` and `start`: whether the subscription has rows in the backlog, so that it must be opened."""
+        return subscription in self._totals
+
     def open(self, destination: Destination, *, held: bool) -> None:
         """A subscription exists from now on. `held`: start nothing until `release`."""
+        self._open(destination, held=held)
+
+    def _open(self, destination: Destination, *, held: bool) -> Line:
         totals = self._totals.pop(destination.id, None)
         lane = Lane(
             destination.id,
@@ -242,6 +256,14 @@ class Deliveries:
         self._lines[destination.id] = line
         if totals:
             self._active[destination.id] = line
+        return line
+
+    def _line(self, subscription: SubscriptionId) -> Line | None:
+        """The subscription's line, made now if it was not needed before; None for one that is no more."""
+        line = self._lines.get(subscription)
+        if line is None and (destination := self._find(subscription)) is not None:
+            line = self._open(destination, held=destination.is_held)
+        return line
 
     def release(self, subscription: SubscriptionId) -> None:
         """End a hold: go on, without waiting for pauses after failures. Not while the record says that nothing may be
@@ -258,7 +280,7 @@ class Deliveries:
 
     def hold(self, subscription: SubscriptionId) -> None:
         """Start nothing more for a subscription; its notifications gather in the backlog."""
-        line = self._lines.get(subscription)
+        line = self._line(subscription)
         if line is not None:
             line.lane.pause()
             self._commits.soon()
@@ -284,7 +306,7 @@ class Deliveries:
 
     def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
         """Take a match, in log order."""
-        line = self._lines.get(subscription)
+        line = self._lines.get(subscription) or self._line(subscription)
         if line is None:  # closed between matching and here: nothing is owed any more
             self._ledger.settling.settle(notification.position)
             return
@@ -480,7 +502,7 @@ class Deliveries:
         )
 
     def _running_line(self, subscription: SubscriptionId) -> Line | None:
-        return None if self._stopping else self._lines.get(subscription)
+        return None if self._stopping else self._line(subscription)
 
     def _admit(self, gate: Gate[Line]) -> None:
         """Give lines that waited for a place their turn, longest waiting first, each at most once."""
