@@ -12,7 +12,7 @@ TEST_STAMP := $(VENV)/.bellwire-test
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.bellwire-bench
 
-.PHONY: help run test unit check format docs bench lock clean
+.PHONY: help run test unit check format docs bench lock audit clean
 
 help:
 	@echo "make run     install into $(VENV) and start 'bellwire dev' on port $(PORT)"
@@ -23,6 +23,7 @@ help:
 	@echo "make docs    write the reference pages of docs/ from the declarations, and build the site into site/"
 	@echo "make bench   measure against the budgets of design.md"
 	@echo "make lock    resolve requirements/*.txt anew"
+	@echo "make audit   ask an advisory service about what Bellwire runs on (needs the internet)"
 	@echo "make clean   remove $(VENV), caches and build products"
 
 run: $(RUN_STAMP)
@@ -49,6 +50,7 @@ format: $(TEST_STAMP)
 docs: $(TEST_STAMP)
 	$(BIN)/bellwire families --markdown > docs/event-filters.md
 	$(BIN)/bellwire settings --markdown > docs/configuration.md
+	$(BIN)/python -m tests.licences > docs/licences.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(TEST_STAMP) $(BENCH_STAMP)
@@ -95,6 +97,18 @@ lock: $(TEST_STAMP)
 	$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 	$(LOCK) requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
+	$(LOCK) requirements/audit.in -o requirements/audit.txt
+
+# In an environment of its own, since it pins versions that others have to differ from. What can be said without the
+# service (all is pinned, with hashes, under known licences) is said by tests/unit/test_dependencies.py.
+AUDIT_STAMP := $(VENV)/audit/.installed
+audit: $(AUDIT_STAMP)
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/run.txt
+
+$(AUDIT_STAMP): requirements/audit.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/audit.txt
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site

@@ -23,6 +23,7 @@ from bellwire.compose_smpp import open_smpp_carrier
 from bellwire.engine.accept_batch import BatchAcceptance
 from bellwire.engine.assign_consents import ConsentAssignment
 from bellwire.engine.consent_lists import ConsentLists
+from bellwire.engine.forget_sms import FORGET_SECONDS, SmsForgetting
 from bellwire.engine.housekeeping import Chore
 from bellwire.engine.outbox import OutboxPump
 from bellwire.engine.publish import Publisher
@@ -42,6 +43,7 @@ from bellwire.storage.records.outbox import SqlOutbox
 from bellwire.storage.records.sms_intake import SqlBatchIntake
 from bellwire.storage.records.sms_progress import SqlSmsProgress
 from bellwire.storage.records.sms_reading import SqlSmsReading
+from bellwire.storage.records.sms_retention import SqlSmsRetention
 
 EXPIRE_SECONDS = 600.0
 _EXPIRED_TOGETHER = 500
@@ -141,6 +143,9 @@ def compose_sms(
         while await progress.forget_reports(before=before, limit=_EXPIRED_TOGETHER):
             pass
 
+    forgetting = SmsForgetting(
+        retention=SqlSmsRetention(stores.records), clock=clock, keep=timedelta(hours=settings.sms_retention_hours)
+    )
     consents = SqlConsentWriter(outbox)
     routers = [
         a2p_batch_routes(acceptance=acceptance, authenticator=authenticator),
@@ -158,7 +163,10 @@ def compose_sms(
         receiving=receiving,
         carrier=carrier,
         carrier_name=settings.sms_carrier.value,
-        chores=(Chore("give up on receipts", EXPIRE_SECONDS, expire),),
+        chores=(
+            Chore("give up on receipts", EXPIRE_SECONDS, expire),
+            Chore("forget old messages", FORGET_SECONDS, forgetting.run),
+        ),
         routers=routers,
     )
     _watch(metrics, service)

@@ -615,6 +615,14 @@ class Settings:
         takes="1 to 720",
         help="A message that a carrier took and has not reported on for so long has failed with SMS-CAR-104.",
     )
+    sms_retention_hours: int = _setting(
+        _count(0, 24 * 3660),
+        24 * 90,
+        unit="hours",
+        takes="0 to 87840",
+        help="How long batches, messages and the history of consents are kept once nothing more is to come of them; "
+        "0 is for ever. Consents themselves are kept, with the last change of each.",
+    )
     sms_simulator_seed: int = _setting(
         _count(0, 1 << 31),
         1,

@@ -1,8 +1,8 @@
 """What holds for every request and response, whatever the route (wire contract, 2.1, 2.3, 2.8).
 
 Pure ASGI and one pass over the headers, since the publish route is hot. On the way in: leading slashes collapsed, one
-at the end tolerated, the method overridden, preflights answered, the body limited. On the way out: request ids,
-content type and language, rate limit, CORS. An exception that nobody caught is logged here and answered 500.
+at the end tolerated, the method overridden, preflights answered, the body limited, and refused if it is compressed. On
+the way out: request ids, content type and language, rate limit, CORS. What nobody caught is logged here, answered 500.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _EXPOSED_HEADERS = (
     b"X-Request-ID, Discovery-Tag, Discovery-Required"
 )
 _PREFLIGHT_SECONDS = b"600"
+_NO_CODING = frozenset({b"", b"identity", b"chunked"})
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +67,9 @@ class _Headers:
     preflight: bool = False
     method_override: bytes | None = None
     content_length: bytes | None = None
+    codings: bytes = b""
+    """How the body is compressed; empty is not at all."""
+    hosts: int = 0
 
 
 class ConventionsMiddleware:
@@ -133,6 +137,10 @@ class ConventionsMiddleware:
                 scope["method"] = _overridden(headers.method_override, scope["query_string"])
             except ValueError as error:
                 return problem(400, [ErrorEntry("CMN-101", str(error), "_method")])
+        if headers.hosts > 1:  # a proxy may have gone by another than we would
+            return problem(400, [ErrorEntry("CMN-407", "Header [Host] is there more than once")])
+        if headers.codings:
+            return _coded(headers.codings)
         limit = self._limit_of(scope["path"])
         if limit is not None and headers.content_length is not None:
             length = headers.content_length
@@ -179,6 +187,11 @@ def _read(scope: Scope) -> _Headers:
                 found.method_override = value
             case b"content-length":
                 found.content_length = value
+            case b"content-encoding" | b"transfer-encoding":
+                if value.strip().lower() not in _NO_CODING:
+                    found.codings = value
+            case b"host":
+                found.hosts += 1
     return found
 
 
@@ -228,6 +241,14 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 def _too_large(limit: int) -> str:
     return f"The request body is larger than {limit} bytes"
+
+
+def _coded(codings: bytes) -> Response:
+    """Nothing is decompressed: a few bytes could become any number of them."""
+    message = f"The body is sent as {codings.decode('latin-1')[:100]}; send it without Content-Encoding"
+    return problem(
+        415, [ErrorEntry("CMN-104", message)], headers={"Accept-Encoding": "identity", "Connection": "close"}
+    )
 
 
 def _preflight(*, allowed: bool) -> Response:

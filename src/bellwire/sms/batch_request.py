@@ -20,6 +20,8 @@ import ijson.backends.yajl2_c as yajl
 from bellwire.errors import InvalidRequest
 
 MAX_TEXT_LENGTH = 1000
+MAX_DEPTH = 64
+"""Of values that are passed over: more is no request of anybody's."""
 
 _Events = Generator[None, tuple[str, Any], None]
 _OPENS = frozenset({"start_map", "start_array"})
@@ -170,6 +172,8 @@ def _pass_over(event: str) -> _Events:
         depth += (event in _OPENS) - (event in _CLOSES)
         if not depth:
             return
+        if depth > MAX_DEPTH:
+            raise InvalidRequest("CMN-103", f"JSON can't be parsed: it is nested more than {MAX_DEPTH} deep")
         event, _ = yield
 
 

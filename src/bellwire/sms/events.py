@@ -9,6 +9,7 @@ Source: wire contract, 6.7.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from bellwire.model.sms import ConsentStatus
 from bellwire.model.sms_records import Batch, Message
 from bellwire.sms.bodies import batch_body, message_body
 
-_NAMESPACE = uuid.UUID("7a3c2f0e-1d44-5b7e-9a65-3f0f6f2b8d11")
+_NAMESPACE = uuid.UUID("7a3c2f0e-1d44-5b7e-9a65-3f0f6f2b8d11").bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -77,7 +78,12 @@ def opt_out_event(  # noqa: PLR0917 - the columns of a change
 
 
 def _uuid(what: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, what))
+    """`uuid.uuid5`, in a fifth of its time: it is made three times for each message."""
+    digest = bytearray(hashlib.sha1(_NAMESPACE + what.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    name = digest.hex()
+    return f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
 
 
 def _milliseconds(at: datetime) -> int:

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from bellwire.engine import authorize_passwords
 from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import GrantedTokens, Lifetimes, Sessions
-from bellwire.engine.secrets import hash_password, hash_secret
+from bellwire.engine.secrets import hash_password, hash_secret, verify_password
 from bellwire.errors import OAuthRefused, Unauthenticated, Unavailable
 from bellwire.model.directory import Account, Extension
 from bellwire.model.identity import Application, UserLogin
@@ -152,6 +153,28 @@ async def test_a_login_without_a_password_never_matches(bench: Bench) -> None:
         with pytest.raises(OAuthRefused) as refused:
             await bench.passwords.check(user, "nobody")
         assert refused.value.code == "OAU-140"
+
+
+async def test_an_unknown_name_costs_as_much_as_a_wrong_password(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time of a refusal would say who has a login."""
+    tried: list[int] = []
+
+    def counted(password: str, stored: bytes) -> bool:
+        tried.append(len(stored))
+        return verify_password(password, stored)
+
+    monkeypatch.setattr(authorize_passwords, "verify_password", counted)
+    ben = replace(USER, id=ExtensionId("12"), extension_number="102")
+    await bench.store.save_extension(ben)
+    await bench.store.save_login(UserLogin(extension_id=ben.id, user_name="ben", password_hash=None))
+    refusals = []
+    for user in (USER.id, None, ben.id, ExtensionId("nobody-at-all")):
+        with pytest.raises(OAuthRefused) as refused:
+            await bench.passwords.check(user, "wrong")
+        refusals.append((refused.value.code, refused.value.message))
+    assert len(set(refusals)) == 1
+    assert len(tried) == 4
+    assert len(set(tried)) == 1
 
 
 async def test_success_forgets_the_failures_before_it(bench: Bench) -> None:

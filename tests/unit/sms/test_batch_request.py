@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.errors import InvalidRequest
-from bellwire.sms.batch_request import MAX_TEXT_LENGTH, BatchRequestReader, Entry
+from bellwire.sms.batch_request import MAX_DEPTH, MAX_TEXT_LENGTH, BatchRequestReader, Entry
 
 
 def read(body: bytes, *cuts: int) -> tuple[BatchRequestReader, list[Entry]]:
@@ -126,3 +126,16 @@ def test_a_text_of_the_longest_length_is_read() -> None:
 @pytest.mark.parametrize("number", [b"1" * 5000, b"1e999999", b"-" + b"9" * 4301])
 def test_a_number_beyond_all_bounds_is_refused_and_not_the_end_of_the_process(number: bytes) -> None:
     assert refusal(b'{"n": ' + number + b"}").code == "CMN-103"
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_nesting_is_bounded_while_it_comes(opening: bytes) -> None:
+    reader = BatchRequestReader()
+    reader.feed(b'{"unknown":')
+    with pytest.raises(InvalidRequest) as refused:
+        reader.feed(opening * (MAX_DEPTH + 1))
+    assert refused.value.code == "CMN-103"
+    nested = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
+    assert read(b'{"unknown":' + nested + b',"from":"+1","text":"x","messages":[{"to":["+1"]}]}')[1] == [
+        Entry("+1", None)
+    ]

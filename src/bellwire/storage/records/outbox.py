@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from bellwire.model.event import Event
 from bellwire.model.ids import AccountId
 from bellwire.ports.outbox import Outgoing
 from bellwire.sms.events import SmsEvent
 from bellwire.storage.records.database import Records
+from bellwire.storage.records.prepared import Prepared, Values
 from bellwire.storage.records.sms_tables import outbox
 
 T = TypeVar("T")
 
 Change = Callable[[Connection, list[SmsEvent]], T]
 """A transaction that appends to the list what it has to say."""
+
+
+_COLUMNS = ("account_id", "topic", "uuid", "body", "timestamp_ms")
+_PUT = Prepared(insert(outbox), _COLUMNS)
+_FIRST = Prepared(
+    select(outbox.c.id, *(outbox.c[name] for name in _COLUMNS))
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+    .offset(bindparam("skipped")),
+    ["most", "skipped"],
+)
 
 
 class SqlOutbox:
@@ -37,7 +49,7 @@ class SqlOutbox:
             said: list[SmsEvent] = []
             result = change(connection, said)
             if said:
-                connection.execute(insert(outbox), [_row(event) for event in said])
+                _PUT.many(connection, [_row(event) for event in said])
             return result, len(said)
 
         result, _ = await self._records.write(transaction, then=self._put)
@@ -48,22 +60,20 @@ class SqlOutbox:
         return await self._records.read(lambda connection: connection.execute(count).scalar_one())
 
     async def first(self, limit: int) -> list[Outgoing]:
-        statement = select(outbox).order_by(outbox.c.id).limit(limit)
-
         def read(connection: Connection) -> list[Outgoing]:
             return [
                 Outgoing(
-                    row.id,
+                    place,
                     Event(
-                        account=AccountId(row.account_id),
-                        uuid=row.uuid,
+                        account=AccountId(account),
+                        uuid=uuid,
                         chosen=True,
-                        topic=row.topic,
-                        timestamp_ms=row.timestamp_ms,
-                        body=row.body,
+                        topic=topic,
+                        timestamp_ms=timestamp_ms,
+                        body=body,
                     ),
                 )
-                for row in connection.execute(statement)
+                for place, account, topic, uuid, body, timestamp_ms in _FIRST.rows(connection, limit, 0)
             ]
 
         return await self._records.read(read)
@@ -78,11 +88,5 @@ class SqlOutbox:
                 listener(outcome[1])
 
 
-def _row(event: SmsEvent) -> dict[str, object]:
-    return {
-        "account_id": event.account_id,
-        "topic": event.topic,
-        "uuid": event.uuid,
-        "body": event.body,
-        "timestamp_ms": event.timestamp_ms,
-    }
+def _row(event: SmsEvent) -> Values:
+    return event.account_id, event.topic, event.uuid, event.body, event.timestamp_ms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -14,15 +13,13 @@ from bellwire.ports.sms_store import BatchKey, NewMessage
 from bellwire.sms.events import SmsEvent, batch_event
 from bellwire.storage.records.database import Records
 from bellwire.storage.records.outbox import SqlOutbox
+from bellwire.storage.records.prepared import Prepared, Values, micros
 from bellwire.storage.records.rows import columns
 from bellwire.storage.records.sms_tables import batch as batches
 from bellwire.storage.records.sms_tables import message as messages
-from bellwire.storage.records.tables import Instant
 
 STEP = 5_000
 """Rows that one transaction changes at most: others have their turn after some fifty milliseconds."""
-
-_INSTANT = Instant()
 
 _COLUMNS = (
     "account_id",
@@ -36,6 +33,7 @@ _COLUMNS = (
     "created_at",
     "modified_at",
 )
+_ADD = Prepared(insert(messages), _COLUMNS)
 
 
 class SqlBatchIntake:
@@ -56,12 +54,10 @@ class SqlBatchIntake:
 
     async def add(self, key: BatchKey, batch: Batch, new: Sequence[NewMessage]) -> None:
         fixed = (batch.account_id, key, batch.sender)
-        created = _micros(batch.created_at)
+        created = micros(batch.created_at)
         tail = (MessageDirection.OUTBOUND.value, MessageStatus.QUEUED.value)
-        rows: list[tuple[object, ...]] = [
-            (*fixed, one.recipient, one.text, *tail, one.segments, created, created) for one in new
-        ]
-        await self._records.write(lambda connection: _add(connection, rows))
+        rows: list[Values] = [(*fixed, one.recipient, one.text, *tail, one.segments, created, created) for one in new]
+        await self._records.write(lambda connection: _ADD.many(connection, rows))
 
     async def name_sender(self, key: BatchKey, sender: str) -> None:
         last: int | None = 0
@@ -78,7 +74,7 @@ class SqlBatchIntake:
         await self._outbox.write(change)
 
     async def discard(self, key: BatchKey) -> None:
-        while await self._records.write(lambda connection: _discard(connection, key)):
+        while await self._records.write(lambda connection: discard_step(connection, key, STEP)):
             pass
 
     async def discard_leftovers(self) -> int:
@@ -86,12 +82,6 @@ class SqlBatchIntake:
         for key in left:
             await self.discard(key)
         return len(left)
-
-
-def _add(connection: Connection, rows: list[tuple[object, ...]]) -> None:
-    """By the driver's own form: for half a million rows, Core's would take another three seconds."""
-    statement = insert(messages).compile(dialect=connection.dialect, column_keys=list(_COLUMNS))
-    connection.exec_driver_sql(str(statement), rows)
 
 
 def _name_sender(connection: Connection, *, key: BatchKey, sender: str, after: int) -> int | None:
@@ -113,11 +103,12 @@ def _name_sender(connection: Connection, *, key: BatchKey, sender: str, after: i
     return int(ids[-1])
 
 
-def _discard(connection: Connection, key: BatchKey) -> bool:
-    """One step; returns whether there is more to do. What was accepted is left as it is: it is there for everybody."""
+def discard_step(connection: Connection, key: BatchKey, limit: int) -> bool:
+    """Delete so many messages of a batch, and in the end itself; returns whether there is more to do. What was accepted
+    is left as it is: it is there for everybody."""
     if connection.execute(select(batches.c.accepted).where(batches.c.key == key)).scalar():
         return False
-    ids = select(messages.c.id).where(messages.c.batch_key == key).limit(STEP)
+    ids = select(messages.c.id).where(messages.c.batch_key == key).limit(limit)
     if connection.execute(delete(messages).where(messages.c.id.in_(ids))).rowcount:
         return True
     connection.execute(delete(batches).where(batches.c.key == key))
@@ -127,9 +118,3 @@ def _discard(connection: Connection, key: BatchKey) -> bool:
 def _leftovers(connection: Connection) -> list[BatchKey]:
     statement = select(batches.c.key).where(batches.c.status == BatchStatus.PROCESSING, ~batches.c.accepted)
     return [BatchKey(key) for key in connection.execute(statement).scalars()]
-
-
-def _micros(at: datetime) -> int:
-    value = _INSTANT.process_bind_param(at, None)  # type: ignore[arg-type]  # it needs no dialect
-    assert value is not None
-    return value

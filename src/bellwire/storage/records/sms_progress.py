@@ -20,6 +20,7 @@ from bellwire.ports.sms_store import BatchKey
 from bellwire.sms.events import SmsEvent, batch_event, message_event
 from bellwire.storage.records.database import Records
 from bellwire.storage.records.outbox import SqlOutbox
+from bellwire.storage.records.prepared import OfKeys, Prepared, Values, micros
 from bellwire.storage.records.sms_receipts import apply_receipts, expire, forget_reports
 from bellwire.storage.records.sms_receiving import receive
 from bellwire.storage.records.sms_rows import (
@@ -27,7 +28,7 @@ from bellwire.storage.records.sms_rows import (
     TEXT,
     TO_SEND,
     batch_record,
-    opt_out_by_code,
+    opt_out_by_codes,
     queued_message,
     sent_message,
     still_queued,
@@ -158,7 +159,12 @@ def _hand_over(connection: Connection, say: list[SmsEvent], messages: Sequence[Q
         connection.execute(insert(submission).from_select(["message_id"], there))
 
 
-_SET_PROCESSED = (
+_STATUS_OF = OfKeys(lambda keys: select(message.c.id, message.c.status).where(message.c.id.in_(keys)))
+_FORGET_SUBMISSIONS = OfKeys(lambda keys: delete(submission).where(submission.c.message_id.in_(keys)))
+_FORGET_CARRIER_IDS = OfKeys(lambda keys: delete(carrier_message).where(carrier_message.c.carrier_id.in_(keys)))
+_EXPECT = Prepared(insert(carrier_message), ["carrier_id", "message_id"])
+_EARLY = OfKeys(lambda keys: select(unmatched_receipt.c.id).where(unmatched_receipt.c.carrier_id.in_(keys)))
+_SET_PROCESSED = Prepared(
     update(message)
     .where(message.c.id == bindparam("the_id"))
     .values(
@@ -167,7 +173,8 @@ _SET_PROCESSED = (
         cost_micros=bindparam("the_cost"),
         error_code=bindparam("the_error"),
         modified_at=bindparam("the_time"),
-    )
+    ),
+    ["the_status", "the_segments", "the_cost", "the_error", "the_time", "the_id"],
 )
 
 
@@ -179,31 +186,33 @@ def _record(
     announce: frozenset[BatchKey],
 ) -> None:
     ids = [int(one.message.id) for one in processed]
-    are_queued = select(message.c.id).where(message.c.id.in_(ids), message.c.status == MessageStatus.QUEUED)
-    queued = set(connection.execute(are_queued).scalars())
+    queued = {id_ for id_, status in _STATUS_OF.rows(connection, ids) if status == MessageStatus.QUEUED}
     news = [one for one in processed if int(one.message.id) in queued]
-    connection.execute(delete(submission).where(submission.c.message_id.in_(ids)))
+    _FORGET_SUBMISSIONS.run(connection, ids)
     if not news:
         return
-    connection.execute(_SET_PROCESSED, [_processed_row(one, at) for one in news])
+    _SET_PROCESSED.many(connection, _processed_rows(news, at))
     say += [message_event(sent_message(one, at)) for one in news]
     _count_replies(connection, news)
     _expect_receipts(connection, news)
-    for one in news:
-        opt_out_by_code(connection, say, one.message, one.error_code, at)
+    opt_out_by_codes(connection, say, [(one.message, one.error_code) for one in news], at)
     _count_in_batches(connection, say, news, at, announce)
     _catch_up(connection, say, news, at)
 
 
-def _processed_row(one: Processed, at: datetime) -> dict[str, object]:
-    return {
-        "the_id": int(one.message.id),
-        "the_status": one.status,
-        "the_segments": None if one.cost_micros is None else one.message.segments,
-        "the_cost": one.cost_micros,
-        "the_error": one.error_code,
-        "the_time": at,
-    }
+def _processed_rows(news: Sequence[Processed], at: datetime) -> list[Values]:
+    time = micros(at)
+    return [
+        (
+            one.status.value,
+            None if one.cost_micros is None else one.message.segments,
+            one.cost_micros,
+            one.error_code,
+            time,
+            int(one.message.id),
+        )
+        for one in news
+    ]
 
 
 def _count_replies(connection: Connection, news: Sequence[Processed]) -> None:
@@ -215,11 +224,8 @@ def _count_replies(connection: Connection, news: Sequence[Processed]) -> None:
 def _expect_receipts(connection: Connection, news: Sequence[Processed]) -> None:
     """A carrier that uses an id anew means its newest message."""
     rows = {key: int(one.message.id) for one in news for key in one.carrier_ids}
-    if rows:
-        connection.execute(delete(carrier_message).where(carrier_message.c.carrier_id.in_(rows)))
-        connection.execute(
-            insert(carrier_message), [{"carrier_id": key, "message_id": id_} for key, id_ in rows.items()]
-        )
+    _FORGET_CARRIER_IDS.run(connection, list(rows))
+    _EXPECT.many(connection, list(rows.items()))
 
 
 def _count_in_batches(
@@ -256,12 +262,12 @@ def _count_in_batches(
 def _catch_up(connection: Connection, say: list[SmsEvent], news: Sequence[Processed], at: datetime) -> None:
     """Apply the receipts that came before their messages' carrier ids were known."""
     keys = [key for one in news for key in one.carrier_ids]
-    if not keys:
+    found = [id_ for (id_,) in _EARLY.rows(connection, keys)]
+    if not found:
         return
     early = connection.execute(
-        select(unmatched_receipt).where(unmatched_receipt.c.carrier_id.in_(keys)).order_by(unmatched_receipt.c.id)
+        select(unmatched_receipt).where(unmatched_receipt.c.id.in_(found)).order_by(unmatched_receipt.c.id)
     ).all()
-    if early:
-        connection.execute(delete(unmatched_receipt).where(unmatched_receipt.c.id.in_([row.id for row in early])))
-        receipts = [DeliveryReceipt(row.carrier_id, row.status, row.error_code) for row in early]
-        apply_receipts(connection, say, receipts, at)
+    connection.execute(delete(unmatched_receipt).where(unmatched_receipt.c.id.in_(found)))
+    receipts = [DeliveryReceipt(row.carrier_id, row.status, row.error_code) for row in early]
+    apply_receipts(connection, say, receipts, at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -11,7 +10,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from bellwire.model.sms import DeliveryReceipt, MessageStatus
 from bellwire.model.sms_records import Message
 from bellwire.sms.events import SmsEvent, message_event
-from bellwire.storage.records.sms_rows import WHOLE_MESSAGE, opt_out_by_code, whole_message
+from bellwire.storage.records.prepared import OfKeys, Prepared, micros
+from bellwire.storage.records.sms_rows import WHOLE_MESSAGE, finally_, opt_out_by_codes, raw_message, whole_message
 from bellwire.storage.records.sms_tables import (
     batch,
     carrier_message,
@@ -22,10 +22,27 @@ from bellwire.storage.records.sms_tables import (
 
 NO_REPORT = "SMS-CAR-104"
 
-_SET_FINAL = (
+_SET_FINAL = Prepared(
     update(message)
     .where(message.c.id == bindparam("the_id"))
-    .values(status=bindparam("the_status"), error_code=bindparam("the_error"), modified_at=bindparam("the_time"))
+    .values(status=bindparam("the_status"), error_code=bindparam("the_error"), modified_at=bindparam("the_time")),
+    ["the_status", "the_error", "the_time", "the_id"],
+)
+_FORGET_MESSAGES = OfKeys(lambda keys: delete(carrier_message).where(carrier_message.c.message_id.in_(keys)))
+_FORGET_CARRIER_IDS = OfKeys(lambda keys: delete(carrier_message).where(carrier_message.c.carrier_id.in_(keys)))
+_MESSAGES_OF = OfKeys(
+    lambda keys: (
+        select(*WHOLE_MESSAGE, carrier_message.c.carrier_id)
+        .select_from(carrier_message.join(message).outerjoin(batch, message.c.batch_key == batch.c.key))
+        .where(carrier_message.c.carrier_id.in_(keys))
+    )
+)
+_PARTS_OPEN = OfKeys(
+    lambda keys: (
+        select(carrier_message.c.message_id, func.count())
+        .where(carrier_message.c.message_id.in_(keys))
+        .group_by(carrier_message.c.message_id)
+    )
 )
 
 
@@ -51,12 +68,11 @@ def apply_receipts(
             parts[id_] -= 1
             if parts[id_]:
                 continue
-        finals[id_] = replace(found, status=receipt.status, error_code=receipt.error_code, modified_at=at)
+        finals[id_] = finally_(found, receipt.status, receipt.error_code, at)
     if early:
         connection.execute(insert(unmatched_receipt), [_early_row(receipt, at) for receipt in early])
-    if reported:
-        connection.execute(delete(carrier_message).where(carrier_message.c.carrier_id.in_(reported)))
-    _make_final(connection, say, finals)
+    _FORGET_CARRIER_IDS.run(connection, list(reported))
+    _make_final(connection, say, finals, at)
 
 
 def expire(connection: Connection, say: list[SmsEvent], before: datetime, at: datetime, limit: int) -> int:
@@ -69,8 +85,8 @@ def expire(connection: Connection, say: list[SmsEvent], before: datetime, at: da
         .limit(limit)
     )
     found = [whole_message(row) for row in connection.execute(silent)]
-    failed = [replace(one, status=MessageStatus.DELIVERY_FAILED, error_code=NO_REPORT, modified_at=at) for one in found]
-    _make_final(connection, say, {int(one.id): one for one in failed})
+    failed = [finally_(one, MessageStatus.DELIVERY_FAILED, NO_REPORT, at) for one in found]
+    _make_final(connection, say, {int(one.id): one for one in failed}, at)
     return len(failed)
 
 
@@ -85,38 +101,23 @@ def forget_reports(connection: Connection, before: datetime, limit: int) -> int:
 
 
 def _messages_of(connection: Connection, carrier_ids: set[str]) -> dict[str, Message]:
-    rows = connection.execute(
-        select(carrier_message.c.carrier_id, *WHOLE_MESSAGE)
-        .select_from(carrier_message.join(message).outerjoin(batch, message.c.batch_key == batch.c.key))
-        .where(carrier_message.c.carrier_id.in_(carrier_ids))
-    )
-    return {row.carrier_id: whole_message(row) for row in rows}
+    rows = _MESSAGES_OF.rows(connection, list(carrier_ids))
+    return {row[-1]: raw_message(row) for row in rows}
 
 
 def _parts_open(connection: Connection, ids: set[int]) -> dict[int, int]:
     """Of each message: parts that were not reported as delivered yet."""
-    rows = connection.execute(
-        select(carrier_message.c.message_id, func.count())
-        .where(carrier_message.c.message_id.in_(ids))
-        .group_by(carrier_message.c.message_id)
-    )
-    return {id_: count for id_, count in rows}  # noqa: C416 - rows are not pairs to a type checker
+    return {id_: count for id_, count in _PARTS_OPEN.rows(connection, list(ids))}  # noqa: C416 - rows are not pairs
 
 
-def _make_final(connection: Connection, say: list[SmsEvent], finals: dict[int, Message]) -> None:
+def _make_final(connection: Connection, say: list[SmsEvent], finals: dict[int, Message], at: datetime) -> None:
     if not finals:
         return
-    connection.execute(delete(carrier_message).where(carrier_message.c.message_id.in_(finals)))
-    connection.execute(
-        _SET_FINAL,
-        [
-            {"the_id": id_, "the_status": one.status, "the_error": one.error_code, "the_time": one.modified_at}
-            for id_, one in finals.items()
-        ],
-    )
-    for one in finals.values():
-        say.append(message_event(one))
-        opt_out_by_code(connection, say, one, one.error_code, one.modified_at)
+    time = micros(at)
+    _FORGET_MESSAGES.run(connection, list(finals))
+    _SET_FINAL.many(connection, [(one.status.value, one.error_code, time, id_) for id_, one in finals.items()])
+    say += [message_event(one) for one in finals.values()]
+    opt_out_by_codes(connection, say, [(one, one.error_code) for one in finals.values()], at)
 
 
 def _early_row(receipt: DeliveryReceipt, at: datetime) -> dict[str, object]:

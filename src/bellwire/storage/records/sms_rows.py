@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from bellwire.ports.sms_progress import Processed, QueuedMessage
 from bellwire.ports.sms_store import BatchKey
 from bellwire.sms.events import SmsEvent
 from bellwire.storage.records.consents import change_consents
+from bellwire.storage.records.prepared import moment
 from bellwire.storage.records.sms_tables import batch, consent, message
 
 TEXT: ColumnElement[str] = func.coalesce(message.c.text, batch.c.text)
@@ -70,6 +71,45 @@ def whole_message(row: Row[Any]) -> Message:
     )
 
 
+def raw_message(row: Any) -> Message:
+    """Of a row whose first columns are `WHOLE_MESSAGE`, as the driver gives it."""
+    id_, account, of, sender, recipient, text, direction, status, segments, cost, code, created, modified = row[:13]
+    return Message(
+        id=MessageId(str(id_)),
+        account_id=AccountId(account),
+        batch_id=None if of is None else BatchId(of),
+        sender=sender,
+        recipient=recipient,
+        text=text,
+        direction=MessageDirection(direction),
+        status=MessageStatus(status),
+        segments=segments,
+        cost_micros=cost,
+        error_code=code,
+        created_at=moment(created),
+        modified_at=moment(modified),
+    )
+
+
+def finally_(message: Message, status: MessageStatus, error_code: str | None, at: datetime) -> Message:
+    """A message as it is once it was reported on. Written out: `replace` costs four times as much."""
+    return Message(
+        id=message.id,
+        account_id=message.account_id,
+        batch_id=message.batch_id,
+        sender=message.sender,
+        recipient=message.recipient,
+        text=message.text,
+        direction=message.direction,
+        status=status,
+        segments=message.segments,
+        cost_micros=message.cost_micros,
+        error_code=error_code,
+        created_at=message.created_at,
+        modified_at=at,
+    )
+
+
 def queued_message(row: Row[Any]) -> QueuedMessage:
     return QueuedMessage(
         id=MessageId(str(row.id)),
@@ -113,33 +153,46 @@ def still_queued(queued: QueuedMessage) -> Message:
 
 def sent_message(processed: Processed, at: datetime) -> Message:
     """An outbound message as it is after it was processed."""
-    return replace(
-        still_queued(processed.message),
+    queued = processed.message
+    return Message(
+        id=queued.id,
+        account_id=queued.account_id,
+        batch_id=queued.batch_id,
+        sender=queued.sender,
+        recipient=queued.recipient,
+        text=queued.text,
+        direction=MessageDirection.OUTBOUND,
+        created_at=queued.created_at,
         status=processed.status,
-        segments=processed.message.segments if processed.cost_micros is not None else None,
+        segments=queued.segments if processed.cost_micros is not None else None,
         cost_micros=processed.cost_micros,
         error_code=processed.error_code,
         modified_at=at,
     )
 
 
-def opt_out_by_code(
-    connection: Connection, say: list[SmsEvent], of: QueuedMessage | Message, code: str | None, at: datetime
+def opt_out_by_codes(
+    connection: Connection,
+    say: list[SmsEvent],
+    ended: Sequence[tuple[QueuedMessage | Message, str | None]],
+    at: datetime,
 ) -> None:
     """A carrier that refuses a text because its recipient opted out tells us of a consent that we did not know."""
-    source = _OPTED_OUT_AT.get(code or "")
-    if source is not None:
-        change = ConsentChange(
+    changes = [
+        ConsentChange(
             account_id=of.account_id,
             sender=of.sender,
             recipient=of.recipient,
             status=ConsentStatus.OPT_OUT,
-            source=source,
+            source=_OPTED_OUT_AT[code],
             actor=None,
             method=f"report {code}",
             created_at=at,
         )
-        change_consents(connection, say, [change])
+        for of, code in ended
+        if code in _OPTED_OUT_AT
+    ]
+    change_consents(connection, say, changes)
 
 
 _OPTED_OUT_AT = {"SMS-UP-413": ConsentSource.UPSTREAM, "SMS-CAR-413": ConsentSource.CARRIER}
