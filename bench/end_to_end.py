@@ -102,7 +102,12 @@ def bellwire(*, data: str | None = None, within: float = 60, **settings: str) ->
             yield _ready(program, directory, process, within)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(60)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:  # it never got ready, and does not listen
+                process.kill()
+                process.wait()
+                raise
 
 
 def _ready(program: str, data: str, process: subprocess.Popen[bytes], within: float) -> Bellwire:
