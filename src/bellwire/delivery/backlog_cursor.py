@@ -86,8 +86,12 @@ class BacklogCursor:
         self._put_since_read_began = True
 
     def remember(self, notification: Notification) -> None:
-        """Keep the last few rows put while draining, so that the lane can catch up with what is not committed yet."""
+        """Keep the last few rows put while draining, so that the lane can catch up with what is not committed yet.
+
+        They come in the order of the backlog: `take` and `catch_up` tell by their places which of them were read.
+        """
         most, most_bytes = self._fresh_limits
+        assert not self._fresh or self._fresh[-1].place < notification.place, "put out of the backlog's order"
         self._fresh.append(notification)
         self._fresh_bytes += notification.size_bytes
         while len(self._fresh) > most or (self._fresh_bytes > most_bytes and len(self._fresh) > 1):

@@ -157,7 +157,8 @@ class Lane:
     # Routing
 
     def offer(self, notification: Notification) -> None:
-        """Take a new match, in log order. It waits in memory while LIVE and there is room, else on disk."""
+        """Take a new match, in (position, topic) order. It waits in memory while LIVE and there is room, else on
+        disk."""
         if self.mode is Mode.LIVE:
             # Invariant: bounded memory. What does not fit goes to the disk, and never to the floor.
             limits, waiting = self._limits, self._waiting

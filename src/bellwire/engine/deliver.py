@@ -305,7 +305,7 @@ class Deliveries:
         self._spawn(self._commits.purge(subscription))
 
     def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
-        """Take a match, in log order."""
+        """Take a match, in (position, topic) order."""
         line = self._lines.get(subscription) or self._line(subscription)
         if line is None:  # closed between matching and here: nothing is owed any more
             self._ledger.settling.settle(notification.position)

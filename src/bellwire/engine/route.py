@@ -142,6 +142,9 @@ class Router:
                     chosen.append((topic, match, subscription in reached))
                 if len(topics) > 1:
                     reached.add(subscription)
+        if len(topics) > 1:
+            # Which of them is a further one goes by the order of announcing; a lane takes them in that of its backlog.
+            found.sort(key=_topic_of)
         now = self._clock.monotonic()
         deliveries.settling.route(position, len(found), now)
         for topic, match, further in found:
@@ -161,3 +164,7 @@ class Router:
             self._sockets.offer(position, event, for_sockets)
         self._unrouted.routed(event.account)
         self._on_routed(event, len(found) + len(for_sockets))
+
+
+def _topic_of(match: tuple[str, Match, bool]) -> str:
+    return match[0]

@@ -1,4 +1,8 @@
-"""The SMPP carrier against an independent SMSC: smpp34's server, a process of its own, behind a proxy."""
+"""The SMPP carrier against an independent SMSC: smpp34's server, a process of its own, behind a proxy.
+
+Kannel's `drive_smpp` (Debian's kannel-extras, 1.4.5) was tried as a second peer and can't serve: it answers a
+bind_transceiver with "Unhandled SMPP PDU", and ends where no bearerbox of Kannel's listens beside it.
+"""
 
 from __future__ import annotations
 

@@ -178,6 +178,18 @@ class TestWho:
 
         assert await scene.further() == {f"{ACCOUNT}/extension/11/presence": False, f"{ACCOUNT}/presence": True}
 
+    async def test_they_come_in_the_order_of_the_backlog_whatever_topic_was_published(self, scene: Scene) -> None:
+        """A batch is published on its own topic, which sorts after that of all batches."""
+        scene.subscribe("s", f"{ACCOUNT}/a2p-sms/batches", f"{ACCOUNT}/a2p-sms/batches/77")
+        scene.stage.deliveries.hold(SubscriptionId("s"))
+        body = {"id": "77", "from": "+16505550100", "batchSize": 1, "processedCount": 0, "status": "Processing"}
+
+        scene.route(an_event(f"{ACCOUNT}/a2p-sms/batches/77", body))
+
+        further = await scene.further()
+        assert list(further) == [f"{ACCOUNT}/a2p-sms/batches", f"{ACCOUNT}/a2p-sms/batches/77"]
+        assert further == {f"{ACCOUNT}/a2p-sms/batches": True, f"{ACCOUNT}/a2p-sms/batches/77": False}
+
     async def test_a_further_one_stays_one_where_the_first_was_settled_before_a_crash(self, scene: Scene) -> None:
         first = an_attempt(1, subscription=SubscriptionId("s"), topic=f"{ACCOUNT}/extension/11/presence")
         lease = await scene.stage.engine.backlog.claim(EMBEDDED_PARTITION)
