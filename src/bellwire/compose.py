@@ -423,7 +423,9 @@ async def _compose(  # noqa: PLR0917 - called once
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering, subscribers)
-    sockets = SocketDeliveries(clock=clock, record=deliveries.record, observe=engine.attempts)
+    sockets = SocketDeliveries(
+        clock=clock, record=deliveries.record, observe=engine.attempts, observe_sent=engine.attempts.sent_over_sockets
+    )
     subscription_store: SubscriptionStore = stores.subscriptions
     if not keeps_sessions(settings):
         subscription_store = WithoutSockets(subscription_store)

@@ -168,6 +168,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_arrived()
         self._body_over()
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it refers back to us, and the collector comes seldom
 
     def send_400_response(self, msg: str) -> None:
         """Called for all that the parser refuses, our own refusal of a large head included."""

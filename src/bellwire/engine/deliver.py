@@ -202,10 +202,11 @@ class Deliveries:
         """One attempt of a notification that its lane knows nothing of; see `engine.apart`."""
         return await self._apart.send(subscription, notification, headers)
 
-    def record(self, attempt: Attempt) -> None:
-        """Put an attempt that was made apart into history, with the next commit. It settles nothing as long as its
-        position is not above the watermark."""
-        self._ledger.record(attempt)
+    def record(self, *attempts: Attempt) -> None:
+        """Put attempts that were made apart into history, with the next commit. They settle nothing as long as their
+        positions are not above the watermark."""
+        for attempt in attempts:
+            self._ledger.record(attempt)
         self._commits.soon()
 
     # What the router and the subscriptions ask

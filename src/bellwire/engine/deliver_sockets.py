@@ -43,8 +43,8 @@ _MEANING = {
     Outcome.TOO_LARGE: (AttemptOutcome.GIVEN_UP, FailureCode.FRAME_TOO_LARGE),
 }
 
-Record = Callable[[Attempt], None]
 Observe = Callable[[object, Attempt, Event | None], None]
+ObserveSent = Callable[[Sequence[Attempt], Event], None]
 Offered = tuple[Position, Event, Sequence[tuple[str, Match, bool]]]
 
 
@@ -98,14 +98,22 @@ class SocketDeliveries:
     """Implements `engine.route.SocketFanOut`. Owned by one event loop.
 
     Args:
-        record: puts an attempt into history.
-        observe: is told of each attempt, with its event.
+        record: puts attempts into history.
+        observe: is told of an attempt, with its event.
+        observe_sent: is told of many at once, all of one event, which were written at the first try.
     """
 
-    def __init__(self, *, clock: Clock, record: Record, observe: Observe) -> None:
+    def __init__(
+        self, *, clock: Clock, record: Callable[..., None], observe: Observe, observe_sent: ObserveSent
+    ) -> None:
         self._clock = clock
         self._record = record
         self._observe = observe
+        self._observe_sent = observe_sent
+        self._sent: list[Attempt] = []
+        """Of the part of an event's notifications that is being written: what was written at the first try."""
+        self._writing: tuple[Event, int] | None = None
+        """The event, and when its part began, in milliseconds since the epoch."""
         self._queue: deque[Offered | Callable[[], None]] = deque()
         self._waiting = 0
         self._offered = asyncio.Event()
@@ -159,6 +167,16 @@ class SocketDeliveries:
                 self._relieved.set()
 
     def _write(self, position: Position, event: Event, matches: Sequence[tuple[str, Match, bool]]) -> None:
+        self._writing = (event, self._clock.now_ms())
+        try:
+            self._write_each(position, event, matches)
+        finally:
+            self._writing, sent, self._sent = None, self._sent, []
+            if sent:
+                self._record(*sent)
+                self._observe_sent(sent, event)
+
+    def _write_each(self, position: Position, event: Event, matches: Sequence[tuple[str, Match, bool]]) -> None:
         notify = self._gateway.notify
         for topic, match, further in matches:
             destination: SocketDestination | None = match.subscriber.socket
@@ -179,8 +197,26 @@ class SocketDeliveries:
             client: where its client is connected from; empty when it is not.
         """
         assert isinstance(notification, SocketNotification)
-        meaning, failure = _MEANING[outcome]
         notification.tries += 1
+        writing = self._writing
+        if writing is not None and outcome is Outcome.SENT and notification.tries == 1:
+            event, now_ms = writing
+            if notification.event is event:
+                self._sent.append(
+                    Attempt(
+                        subscription=notification.destination.id,
+                        position=notification.position,
+                        topic=notification.topic,
+                        uuid=notification.uuid,
+                        number=1,
+                        address=SOCKET_ADDRESS + client,
+                        started_ms=now_ms,
+                        duration_us=0,
+                        outcome=AttemptOutcome.DELIVERED,
+                    )
+                )
+                return
+        meaning, failure = _MEANING[outcome]
         attempt = Attempt(
             subscription=notification.destination.id,
             position=notification.position,

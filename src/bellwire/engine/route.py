@@ -135,11 +135,12 @@ class Router:
             for match in self._subscribers.matches(key, rows, position, event.audience):
                 subscriber = match.subscriber
                 subscription = subscriber.id
-                if subscriber.socket is None and subscriber.subscription.expires_at <= self._now:
+                if subscriber.socket is not None:
+                    for_sockets.append((topic, match, subscription in reached))
+                elif subscriber.subscription.expires_at <= self._now:
                     continue
-                if not (may_be_settled and deliveries.was_settled(subscription, position, topic)):
-                    chosen = found if subscriber.socket is None else for_sockets
-                    chosen.append((topic, match, subscription in reached))
+                elif not (may_be_settled and deliveries.was_settled(subscription, position, topic)):
+                    found.append((topic, match, subscription in reached))
                 if len(topics) > 1:
                     reached.add(subscription)
         if len(topics) > 1:

@@ -117,6 +117,7 @@ class Subscribers:
             return
         self._drop(subscriber.handles)
         subscriber.handles = ()
+        subscriber.socket = None  # the two refer to each other, and the collector comes seldom
         owner = subscriber.subscription.owner_id
         left = tuple(other for other in self._by_owner[owner] if other is not subscriber)
         if left:

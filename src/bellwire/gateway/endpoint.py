@@ -85,3 +85,4 @@ async def _read(socket: OpenSocket, receive: Receive) -> None:
             socket.received(message.get("text") or b"")
     finally:
         socket.lost(code)
+        socket.let_go()

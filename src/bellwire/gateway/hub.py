@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -41,13 +41,14 @@ Still = Callable[[Caller], Caller]
 class OpenSocket:
     """A connection that was let in: what the shell knows of it. Implements `gateway.protocol.Watcher`."""
 
-    __slots__ = ("caller", "connection", "frames_in", "frames_out", "hub", "opened_at", "origin", "protocol")
+    __slots__ = ("caller", "client", "connection", "frames_in", "frames_out", "hub", "opened_at", "origin", "protocol")
 
     def __init__(self, hub: Hub, protocol: GatewayProtocol, caller: Caller, origin: Origin, opened_at: float) -> None:
         self.hub = hub
         self.protocol = protocol
         self.caller = caller
         self.origin = origin
+        self.client = origin.client_address
         self.opened_at = opened_at
         self.frames_in = 0
         self.frames_out = 0
@@ -75,6 +76,11 @@ class OpenSocket:
         if self.connection.is_open:
             self.hub.closed(self, code)
             self.hub.perform(self.hub.machine.dropped(self.connection))
+
+    def let_go(self) -> None:
+        """After the last call: a closed connection is not to wait for the collector (see `GatewayProtocol`)."""
+        self.protocol.watcher = None
+        del self.connection
 
     def going_away(self) -> None:
         self.hub.perform(self.hub.machine.close(self.connection, GOING_AWAY))
@@ -245,7 +251,7 @@ class Hub:
 
     # Effects
 
-    def perform(self, effects: Iterator[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect]) -> None:
         """Do what the machine wants done, in its order."""
         for effect in effects:
             kind = type(effect)
@@ -267,7 +273,7 @@ class Hub:
 
     def _told(self, effect: Told) -> None:
         connection = effect.session.connection
-        client = "" if connection is None else connection.socket.origin.client_address
+        client = "" if connection is None else connection.socket.client
         self._tell(effect.notification, effect.outcome, client)
 
     def _perform_rare(self, effect: Effect) -> None:

@@ -7,6 +7,7 @@ one, are served as uvicorn does it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from asyncio import BaseTransport
@@ -51,6 +52,8 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.watcher: Watcher | None = None
+        self._is_lost = False
+        self._is_served = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -135,6 +138,23 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         count_socket(self.config, -1)
         if self.watcher is not None:
             self.watcher.lost()
+        self._is_lost = True
+        self._let_go()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self._is_served = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Once the connection and what served it have ended: undo what refers in a circle. The collector runs so seldom
+        (cli/collector.py) that closed connections would be kept by the hundred thousand."""
+        if not (self._is_lost and self._is_served):
+            return
+        self.watcher = None
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions.pop(EXTENSION, None)
+        self.conn.parser.close()
 
     def shutdown(self) -> None:
         if self.watcher is None or not self.is_writable:

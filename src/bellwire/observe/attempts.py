@@ -7,7 +7,7 @@ has them anyway (design.md, Costs seen). So are those over sockets: an event may
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -71,6 +71,20 @@ class AttemptWatch:
             self._traces.attempted(attempt, event.trace)
         for listener in self._listeners:
             listener(attempt, event)
+
+    def sent_over_sockets(self, attempts: Sequence[Attempt], event: Event) -> None:
+        """The same for notifications of one event that were written to sockets, all of them clean first attempts."""
+        if self._debug or (self._traces is not None and event.trace is not None):
+            for attempt in attempts:
+                self(None, attempt, event)
+            return
+        many, since_ms = len(attempts), event.received_ms or event.timestamp_ms
+        self._counts[AttemptOutcome.DELIVERED, ""] += many
+        self._durations.observe(0.0, times=many)
+        self._end_to_end.observe((attempts[0].started_ms - since_ms) / 1e3, times=many)
+        for listener in self._listeners:
+            for attempt in attempts:
+                listener(attempt, event)
 
     def _write(self, attempt: Attempt, event: Event | None) -> None:
         clean = attempt.outcome is AttemptOutcome.DELIVERED and attempt.number == 1

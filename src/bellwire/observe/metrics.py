@@ -40,9 +40,9 @@ class Durations:
         self.counts = [0] * (len(self._bounds) + 1)
         self.sum_seconds = 0.0
 
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(self._bounds, seconds)] += 1
-        self.sum_seconds += seconds
+    def observe(self, seconds: float, *, times: int = 1) -> None:
+        self.counts[bisect_left(self._bounds, seconds)] += times
+        self.sum_seconds += seconds * times
 
     def buckets(self) -> list[tuple[str, float]]:
         """Cumulative counts, as Prometheus wants them."""

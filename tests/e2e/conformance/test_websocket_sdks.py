@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,14 +21,9 @@ from ringcentral.websocket.events import WebSocketEvents
 
 from tests.e2e.conformance.stage import Stage
 from tests.e2e.processes import BellwireProcess, bellwire, clean_environment, env_of
+from tests.e2e.socket_programs import HAS_NODE, JAVASCRIPT, NODE, running_program
 
-JAVASCRIPT = Path(__file__).resolve().parents[1] / "javascript"
 SMOKE = Path(__file__).resolve().parents[4] / "shared" / "smoke"
-NODE = shutil.which("node")
-PACKAGES = ("@ringcentral/subscriptions", "@rc-ex/core", "@rc-ex/ws", "@rc-ex/rcsdk")
-HAS_NODE = NODE is not None and all((JAVASCRIPT / "node_modules" / name).is_dir() for name in PACKAGES)
-if not HAS_NODE and os.environ.get("CI") == "true":
-    raise RuntimeError("node and its packages are not here: npm install in tests/e2e/javascript")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 needs_node = pytest.mark.skipif(not HAS_NODE, reason="node and its packages are not here (tests/e2e/javascript)")
@@ -39,65 +31,6 @@ needs_smoke = pytest.mark.skipif(not SMOKE.is_dir(), reason="../shared/smoke is 
 
 PRESENCE = "/restapi/v1.0/account/~/extension/~/presence"
 MESSAGES = "/restapi/v1.0/account/~/a2p-sms/messages"
-
-
-class Program:
-    """A Node program that prints a JSON object for each step."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.seen: list[dict[str, Any]] = []
-
-    async def until(self, step: str, **facts: Any) -> dict[str, Any]:
-        """Wait for a step with these facts."""
-        assert self._process.stdout is not None
-        async with asyncio.timeout(60):
-            while True:
-                line = await self._process.stdout.readline()
-                assert line, f"ended without {step}: {self.seen}"
-                found: dict[str, Any] = json.loads(line)
-                self.seen.append(found)
-                if found["step"] == step and all(found.get(name) == fact for name, fact in facts.items()):
-                    return found
-
-    async def go_on(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        await self._process.stdin.drain()
-
-    async def ended(self) -> int:
-        assert self._process.stdout is not None
-        async with asyncio.timeout(60):
-            while line := await self._process.stdout.readline():
-                self.seen.append(json.loads(line))
-            return await self._process.wait()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.returncode is None
-
-    def steps(self, name: str) -> list[dict[str, Any]]:
-        return [step for step in self.seen if step["step"] == name]
-
-
-@asynccontextmanager
-async def running_program(task: str, environment: dict[str, str]) -> AsyncIterator[Program]:
-    assert NODE is not None
-    process = await asyncio.create_subprocess_exec(
-        NODE,
-        str(JAVASCRIPT / "socket.cjs"),
-        task,
-        env={**clean_environment(), "NO_PROXY": "127.0.0.1", **environment},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 22,
-    )
-    try:
-        yield Program(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def until(holds: Callable[[], bool]) -> None:

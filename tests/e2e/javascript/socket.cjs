@@ -4,16 +4,18 @@
  *
  * Usage: socket.cjs subscriptions | extensible | rest | failing
  *   subscriptions  @ringcentral/sdk with @ringcentral/subscriptions
- *   extensible     @rc-ex/core with @rc-ex/ws
- *   rest           the same, with REST over the socket
+ *   extensible     @rc-ex/core with @rc-ex/ws, with automatic recovery and REST over the socket
+ *   rest           the same, without a subscription
  *   failing        a subscription whose event filters are refused
  * Takes RC_SERVER_URL, RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT and FILTERS (with commas) from the
- * environment. Subscribes, prints one JSON object a line for each step and notification, and ends with a line of input.
+ * environment. Subscribes, prints one JSON object a line for each step and notification, and ends with a line of input;
+ * but the line `read` makes a REST request.
  * Exit status: 0 all went well, 1 a step failed, 2 bad usage, 3 a package threw outside any promise.
  */
 const readline = require('node:readline');
 
 const env = process.env;
+const ACCOUNT = '/restapi/v1.0/account/~';
 const filters = (env.FILTERS || '').split(',');
 const say = (step, facts = {}) => console.log(JSON.stringify({ step, ...facts }));
 const noted = (body) => say('notification', { uuid: body.uuid, subscriptionId: body.subscriptionId, body: body.body });
@@ -23,8 +25,11 @@ process.on('uncaughtException', (error) => {
   process.exit(3);
 });
 
-async function input() {
-  for await (const _line of readline.createInterface({ input: process.stdin })) break;
+async function input(read) {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    if (line !== 'read') break;
+    say('read', { id: await read() });
+  }
 }
 
 async function sdkSubscription() {
@@ -44,7 +49,7 @@ async function subscriptions() {
   for (const name of ['autoRecoverSuccess', 'autoRecoverFailed', 'autoRecoverError']) {
     live.wse.eventEmitter.on(name, () => say(name));
   }
-  await input();
+  await input(async () => (await (await sdk.platform().get(ACCOUNT)).json()).id);
   await live.wse.revoke();
   await sdk.platform().logout();
 }
@@ -71,17 +76,17 @@ async function core(options) {
 }
 
 async function extensible() {
-  const { rc, socket } = await core({ autoRecover: { enabled: true } });
+  const { rc, socket } = await core({ autoRecover: { enabled: true }, restOverWebSocket: true });
   const subscription = await socket.subscribe(filters, noted);
   say('subscribed', { id: subscription.subscriptionInfo.id });
-  await input();
+  await input(async () => (await rc.get(ACCOUNT)).data.id);
   await socket.revoke();
   await rc.revoke();
 }
 
 async function rest() {
   const { rc, socket } = await core({ restOverWebSocket: true });
-  say('read', { id: (await rc.get('/restapi/v1.0/account/~')).data.id });
+  say('read', { id: (await rc.get(ACCOUNT)).data.id });
   try {
     await rc.get('/restapi/v1.0/subscription/00000000-0000-4000-8000-000000000000');
   } catch (error) {

@@ -149,26 +149,18 @@ def connection_details(token: str, sequence: int, body: Mapping[str, Any]) -> by
     return _frame(meta, _encode(body))
 
 
-def notification(uuid: str, request_id: str, wsc: bytes, envelope: bytes) -> bytes:
+def notification(uuid: str, request_id: str, wsc: str, envelope: bytes) -> bytes:
     """A ServerNotification. By hand, since it is written by the ten thousand.
 
     Args:
         uuid, request_id: of `A-Za-z0-9._:-` alone, so that they need no escapes.
         wsc: `{"token":…,"sequence":…}`, encoded.
     """
-    frame = b"".join(
-        (
-            b'[{"type":"ServerNotification","messageId":"',
-            uuid.encode(),
-            b'","status":200,"headers":{"RCRequestId":"',
-            request_id.encode(),
-            b'"},"wsc":',
-            wsc,
-            b"},",
-            envelope,
-            b"]",
-        )
+    meta = (
+        f'[{{"type":"ServerNotification","messageId":"{uuid}","status":200,'
+        f'"headers":{{"RCRequestId":"{request_id}"}},"wsc":{wsc}}},'
     )
+    frame = b"%b%b]" % (meta.encode(), envelope)
     return frame.replace(_BOUNDARY, _ESCAPED_BOUNDARY) if _BOUNDARY in frame else frame
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,7 +71,7 @@ class Stage:
         self.now += seconds
         self.real += seconds
 
-    def run(self, effects: Iterator[Effect]) -> None:
+    def run(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send(connection, frame):

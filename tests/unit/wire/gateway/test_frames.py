@@ -58,7 +58,7 @@ def test_every_frame_is_json_with_headers_and_none_holds_the_boundary(text: str)
         return  # half a character can't be in a body that was accepted
     made = [
         frames.answer("m", 200, {}, body),
-        frames.notification("u-1", "r-1", b'{"token":"t","sequence":1}', body),
+        frames.notification("u-1", "r-1", '{"token":"t","sequence":1}', body),
         frames.error("WSG-906", 400, text),
     ]
     for frame in made:
