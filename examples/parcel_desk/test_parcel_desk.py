@@ -1,4 +1,4 @@
-"""The parcel desk's own tests: `pip install bellwire ringcentral pytest`, and `pytest`.
+"""The parcel desk's own tests: `pip install ../.. ringcentral pytest`, and `pytest`.
 
 The fixture `bellwire` comes from Bellwire's pytest plugin; each test has a server as at its first start.
 """

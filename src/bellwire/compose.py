@@ -618,6 +618,7 @@ async def _compose(  # noqa: PLR0917 - called once
         routed=lambda: deliveries.settling.routed,
         desk=desk,
         on_fatal=engine.fail,
+        faults=None if development is None else development.faults,
     )
     gateway.watch(metrics)
     authorization = Authorization(

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp
 from bellwire.engine.authorize_sessions import Sessions
 from bellwire.engine.deliver_sockets import SocketDeliveries, SocketNotification
 from bellwire.engine.destination import Desk
+from bellwire.engine.faults import Faults
+from bellwire.engine.faulty_sockets import FaultySockets
 from bellwire.engine.recover_sockets import MissedNotifications
 from bellwire.engine.secrets import new_secret
 from bellwire.engine.socket_tokens import SocketTokens
@@ -76,6 +78,7 @@ class GatewayParts:
         routed: Callable[[], Position],
         desk: Desk,
         on_fatal: Callable[[BaseException], None],
+        faults: Faults | None = None,
     ) -> None:
         self.tokens = SocketTokens(clock)
         self._kept = socket_sessions if keeps_sessions(settings) else None
@@ -97,7 +100,8 @@ class GatewayParts:
             end=self.subscriptions.ended,
             missed=self._find_missed,
         )
-        deliveries.write_to(self.hub)
+        deliveries.write_to(self.hub if faults is None else FaultySockets(self.hub, faults))
+        sessions.spare(self.hub.machine.is_connected)
         desk.on_closed(self.hub.unsubscribed)
         session_store.on_session_end(self._session_ended)
         clock.on_advance(self.hub.look_again)

@@ -182,10 +182,14 @@ class RawSocket:
         response = getattr(self._protocol, "response", None)
         return 0 if response is None else response.status_code
 
-    async def close(self) -> None:
-        """The closing handshake."""
+    def begin_closing(self) -> None:
+        """The client's half of the closing handshake."""
         self._protocol.send_close(1000)
         self._flush()
+
+    async def close(self) -> None:
+        """The closing handshake."""
+        self.begin_closing()
         await self.closed()
         self._writer.close()
 

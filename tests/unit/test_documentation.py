@@ -13,6 +13,7 @@ from bellwire.api.a2p_batches import MAX_BODY_BYTES
 from bellwire.api.publish import IDEMPOTENCY_KEY, PublishLimits
 from bellwire.api.rate_limits import PENALTY_SECONDS, RateGroup
 from bellwire.cli.sms import sms
+from bellwire.compose_gateway import gateway_limits
 from bellwire.delivery.failures import sentence
 from bellwire.delivery.lane import LaneLimits
 from bellwire.delivery.schedule import RetryPolicy
@@ -23,6 +24,7 @@ from bellwire.engine.authorize_sessions import MAX_PARALLEL_SESSIONS
 from bellwire.engine.fairness import Unrouted
 from bellwire.engine.seed import GENEROUS_FACTOR
 from bellwire.engine.sms_lists import MAX_NUMBERS
+from bellwire.engine.socket_tokens import ACCEPTED_SECONDS
 from bellwire.families import REGISTRY
 from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
@@ -35,6 +37,8 @@ from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS, MAX_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
 from bellwire.transports.limits import SenderLimits
+from bellwire.wire.gateway.frames import MAX_MESSAGE_ID
+from bellwire.wire.gateway.limits import MAX_FRAME_BYTES
 from bellwire.wire.oauth import DEFAULT_ACCESS_TTL_SECONDS, DEFAULT_REFRESH_TTL_SECONDS
 from bellwire.wire.webhook import handshake
 from bellwire.wire.webhook.address import MAX_ADDRESS_LENGTH
@@ -47,6 +51,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 
 DEFAULTS = Settings()
+GATEWAY = gateway_limits(DEFAULTS)
 SENDER = SenderLimits()
 
 
@@ -94,6 +99,21 @@ LIMITS = {
     "connections in all": f"{DEFAULTS.webhook_connections}",
     "longest pause between two tries": f"{RetryPolicy().longest_pause:g} s",
     "4xx answers after which a notification is given up": f"{RetryPolicy().give_up_after}",
+    "sockets of one OAuth session": f"{GATEWAY.connections_per_session}",
+    "sockets of one user": f"{GATEWAY.connections_per_user}",
+    "sockets in all": f"{GATEWAY.connections}",
+    "requests of one socket under way": f"{GATEWAY.active_requests}",
+    "a frame that a client sends": f"{DEFAULTS.websocket_max_frame_bytes} bytes",
+    "a frame that is sent": f"{MAX_FRAME_BYTES} bytes",
+    "characters of a frame's `messageId`": f"{MAX_MESSAGE_ID}",
+    "what waits for a client to read": f"{GATEWAY.waiting_bytes} bytes",
+    "time without traffic": f"{GATEWAY.idle_seconds:g} s",
+    "life of a socket": f"{GATEWAY.absolute_seconds:g} s",
+    "time between two pings": f"{GATEWAY.ping_seconds:g} s",
+    "answer to a ping": f"{GATEWAY.pong_seconds:g} s",
+    "time in which a session can be recovered": f"{GATEWAY.recovery_seconds:g} s",
+    "notifications that a recovered session gets": f"{GATEWAY.recovery_messages}",
+    "use of a socket token": f"{ACCEPTED_SECONDS} s",
     "penalty after a request over the limit": f"{PENALTY_SECONDS} s",
     "body of a request other than publishing": f"{DEFAULTS.max_request_bytes} bytes",
     "connections from clients": f"{DEFAULTS.max_connections}",

@@ -133,7 +133,9 @@ def dev_routes(controls: DevControls) -> APIRouter:
     async def list_faults() -> FaultsView:
         return FaultsView(records=[_view(fault) for fault in faults.all()])
 
-    @router.post("/faults", summary="Make deliveries or logins fail", status_code=201, responses=documented(400))
+    @router.post(
+        "/faults", summary="Make deliveries or logins fail, or cut sockets", status_code=201, responses=documented(400)
+    )
     async def add_fault(body: NewFault = Body(discriminator="kind")) -> FaultView:
         """Of several that fit, the first that was made counts."""
         try:

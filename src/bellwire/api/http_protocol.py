@@ -35,6 +35,7 @@ and the client, still writing, might never see the answer."""
 MAX_LATE_BYTES = 64 * 1024
 """What may remain of a body after its answer, for the connection to be kept."""
 BUSY_RETRY_SECONDS = 2
+_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 
 _NOT_HTTP = ErrorEntry("CMN-104", "The request is not valid HTTP")
 _TOO_LARGE = ErrorEntry("CMN-407", f"The request line and headers are larger than {MAX_HEAD_BYTES} bytes")
@@ -162,6 +163,21 @@ class HttpProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def _should_upgrade(self) -> bool:
+        """Whether it is a WebSocket's handshake. What is not quite one (another method, no key, a body) is answered as
+        HTTP: uvicorn's WebSocket protocol would wait for more of it, without end."""
+        if self.parser.get_method() != b"GET" or not super()._should_upgrade():
+            return False
+        names = {name for name, _ in self.headers}
+        return {b"sec-websocket-key", b"sec-websocket-version"} <= names and names.isdisjoint(_OF_BODIES)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """There is an answer instead; what follows may be of the other protocol, so the connection ends with it."""
+        self._refused = True
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         """From now on the connection is the WebSocket protocol's, and nothing here watches it any more."""

@@ -17,6 +17,7 @@ import math
 import re
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -82,9 +83,14 @@ class Sessions:
         self._cached = cached
         self._by_access: OrderedDict[bytes, _Live] = OrderedDict()
         self._access_of: dict[SessionId, bytes] = {}
+        self._is_connected: Callable[[SessionId], bool] = lambda _: False
         # Reading a session, deciding and writing it is one step: two refreshes at once must get the same pair.
         self._changing = asyncio.Lock()
         store.on_session_end(self._forget)
+
+    def spare(self, is_connected: Callable[[SessionId], bool]) -> None:
+        """Which sessions are used without their access tokens being shown: those with open sockets."""
+        self._is_connected = is_connected
 
     async def open(
         self,
@@ -95,7 +101,8 @@ class Sessions:
         lifetimes: Lifetimes,
         endpoint_id: str | None,
     ) -> GrantedTokens:
-        """Log a user in. Of more than five sessions of one user and application the least recently used ends."""
+        """Log a user in. Of more than five sessions of one user and application the least recently used ends; those
+        with open sockets are in use."""
         now = self._clock.now()
         access, refresh = new_secret(), self._new_refresh(application)
         session = Session(
@@ -112,7 +119,7 @@ class Sessions:
         )
         async with self._changing:
             others = [s for s in await self._store.sessions_of(application.client_id, extension.id) if _lives(s, now)]
-            others.sort(key=self._last_used)
+            others.sort(key=lambda other: (self._is_connected(other.id), self._last_used(other)))
             for least_used in others[: max(0, len(others) - MAX_PARALLEL_SESSIONS + 1)]:
                 await self._store.remove_session(least_used.id)
             await self._store.save_session(session)

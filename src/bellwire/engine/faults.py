@@ -1,7 +1,8 @@
-"""Faults on purpose, for development: deliveries that fail or come late, and a token endpoint that refuses.
+"""Faults on purpose, for development: deliveries that fail or come late, a token endpoint that refuses, sockets that
+are cut.
 
 `Faults` holds what was asked for and says of each request whether it is to suffer; `FaultySender` stands before the
-real sender and makes it suffer. `serve` has neither.
+real sender and makes it suffer; `faulty_sockets.py` does so for the gateway. `serve` has none of them.
 
 Of several faults that fit, the first that was made counts. One with a `count` is spent after so many uses, and gone.
 """
@@ -81,7 +82,17 @@ class TokenFault(Command):
     """How often; null is until it is cleared."""
 
 
-NewFault = DeliveryFault | TokenFault
+class SocketFault(Command):
+    """WebSocket connections are cut, each in place of the next notification that was to be written to it."""
+
+    kind: Literal["socket"]
+    subscription_id: SubscriptionId | None = Field(default=None, max_length=64)
+    """Only this subscription's; by default everybody's."""
+    count: Count | None = 1
+    """How often; null is until it is cleared."""
+
+
+NewFault = DeliveryFault | TokenFault | SocketFault
 """Told apart by `kind`."""
 
 
@@ -90,7 +101,7 @@ class Fault:
     """A fault that is in force."""
 
     id: str
-    what: DeliveryFault | TokenFault
+    what: NewFault
     used: int = 0
 
     @property
@@ -114,7 +125,7 @@ class Faults:
         """In the order in which they were made."""
         return tuple(self._faults)
 
-    def add(self, what: DeliveryFault | TokenFault) -> Fault:
+    def add(self, what: NewFault) -> Fault:
         """Put a fault in force. Raises ValueError when there are too many."""
         if len(self._faults) >= MAX_FAULTS:
             raise ValueError(f"there are {MAX_FAULTS} faults already; clear some")
@@ -147,6 +158,14 @@ class Faults:
             if isinstance(fault.what, DeliveryFault) and fault.what.handshakes and _fits(fault.what, endpoint):
                 return self._use(fault)
         return None
+
+    def cuts_socket(self, subscription: SubscriptionId) -> bool:
+        """Whether the connection of a WebSocket subscription's client is to be cut; that counts as one use."""
+        for fault in self._faults:
+            if isinstance(fault.what, SocketFault) and fault.what.subscription_id in (None, subscription):
+                self._use(fault)
+                return True
+        return False
 
     def refuses_tokens(self) -> bool:
         return any(isinstance(fault.what, TokenFault) for fault in self._faults)

@@ -6,10 +6,12 @@ session can be recovered after a restart as well. What retention has dropped fro
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 
 from bellwire.engine.deliver_sockets import SocketDestination, SocketNotification
+from bellwire.engine.line import Unreadable
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import LiveSubscriptions, parse_stored
 from bellwire.filters import EventFilter, rows_with_stated
@@ -104,7 +106,8 @@ class MissedNotifications:
             index = _best(filters[version], key, rows)
             if index is not None:
                 place = (version, index)
-                matched.append(destination.notification(position, topic, event, place, bool(matched)))
+                with contextlib.suppress(Unreadable):  # its filters were changed meanwhile, more than once
+                    matched.append(destination.notification(position, topic, event, place, bool(matched)))
         return matched
 
 

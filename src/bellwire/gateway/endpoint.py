@@ -63,7 +63,7 @@ class GatewayEndpoint:
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         if origin is not None and not self._any_origin and origin not in self._origins:
             return BAD_ORIGIN
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=100)
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         caller = self._tokens.caller(query.get("access_token", [""])[0])
         if caller is None:
             return BAD_TOKEN

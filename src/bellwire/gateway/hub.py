@@ -180,7 +180,7 @@ class Hub:
         """Tell every client that the server goes away. Their sessions are left as after any loss of a connection."""
         for socket in list(self._sockets):
             socket.going_away()
-            socket.protocol.transport.close()
+            socket.protocol.leave()
 
     @property
     def is_stopped(self) -> bool:
@@ -249,6 +249,18 @@ class Hub:
     def unsubscribed(self, subscription: SubscriptionId) -> None:
         self.perform(self.machine.unsubscribed(subscription))
 
+    # Faults on purpose
+
+    def is_connected(self, subscription: SubscriptionId) -> bool:
+        """Whether the subscription's client is connected."""
+        return self.machine.connection_of(subscription) is not None
+
+    def cut(self, subscription: SubscriptionId) -> None:
+        """Cut the connection of the subscription's client, if it has one."""
+        connection = self.machine.connection_of(subscription)
+        if connection is not None:
+            self.perform(self.machine.cut(connection))
+
     # Effects
 
     def perform(self, effects: Iterable[Effect]) -> None:
@@ -311,8 +323,11 @@ class Hub:
 
     async def _read(self, wanted: ReadLog) -> None:
         assert self._missed is not None, "sessions are read from the log only where something can read it"
-        session = wanted.session
-        connection = session.connection
-        missed = await self._missed(wanted, lambda: self.machine.read_from_here(session, connection))
-        if session.connection is connection:
-            self.perform(self.machine.found(session, missed))
+        connection = wanted.connection
+        try:
+            missed = await self._missed(wanted, lambda: self.machine.read_from_here(connection))
+        except Exception:  # noqa: BLE001 - whatever it is, the client must not wait for what never comes
+            _log.exception("socket.recovery_failed", subscription_id=wanted.subscription)
+            self.perform(self.machine.not_found(connection))
+        else:
+            self.perform(self.machine.found(connection, missed))

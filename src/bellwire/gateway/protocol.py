@@ -20,6 +20,9 @@ from bellwire.transports.listener import count_socket
 EXTENSION = "bellwire.socket"
 """The key of `scope["extensions"]` under which an application finds the protocol of its connection."""
 
+FAREWELL_SECONDS = 2.0
+"""What a client has to take what was written to it before the connection is closed."""
+
 _TEXT = 0x81
 _SECRET = re.compile(r"\b(access_token|wsc)=[^&\s\"']+")
 
@@ -52,6 +55,7 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.watcher: Watcher | None = None
+        self._cut: asyncio.TimerHandle | None = None
         self._is_lost = False
         self._is_served = False
 
@@ -107,6 +111,22 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._cut_in(self.close_timeout + FAREWELL_SECONDS)
+
+    def leave(self) -> None:
+        """Close the connection when its client has taken what was written, or else after a moment."""
+        self.transport.close()
+        self._cut_in(FAREWELL_SECONDS)
+
+    def _cut_in(self, seconds: float) -> None:
+        """A transport that is closed waits for ever for a client that does not read."""
+        if self._cut is not None:
+            self._cut.cancel()
+        self._cut = self.loop.call_later(seconds, self.transport.abort)
+
+    def handle_close(self, event: Any) -> None:
+        super().handle_close(event)
+        self._cut_in(FAREWELL_SECONDS)
 
     def abort(self) -> None:
         """Cut the connection, with all that waits to be sent."""
@@ -135,6 +155,9 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
         count_socket(self.config, -1)
         if self.watcher is not None:
             self.watcher.lost()
@@ -159,9 +182,9 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         if self.watcher is None or not self.is_writable:
             super().shutdown()
-            return
-        self.watcher.going_away()
-        self.transport.close()
+        else:
+            self.watcher.going_away()
+        self.leave()
 
 
 class HidesTokens(logging.Filter):

@@ -283,6 +283,10 @@ class Faults:
         """Make the token endpoint refuse, so many times: 400 is `invalid_grant`, 429, 500 and 503 what they are."""
         return self._add(kind="token", status=status, retryAfterSeconds=retry_after_seconds, count=count)
 
+    def sockets(self, *, count: int = 1, subscription_id: str | None = None) -> Fault:
+        """Cut so many WebSocket connections, each in place of the next notification that was to be written to it."""
+        return self._add(kind="socket", count=count, subscriptionId=subscription_id)
+
     def clear(self) -> None:
         """End all of them."""
         self._api.ask("DELETE", f"{_DEV}/faults")

@@ -29,9 +29,9 @@ async def echo(request: Request) -> PlainTextResponse:
 
 
 @asynccontextmanager
-async def serving(protocol: type[HttpProtocol] = HttpProtocol, **more: Any) -> AsyncIterator[Open]:
+async def serving(protocol: type[HttpProtocol] = HttpProtocol, ws: Any = "none", **more: Any) -> AsyncIterator[Open]:
     app = build_app(routers=(), plain_routes=[Route("/", echo, methods=["GET", "POST"])], version="0")
-    config = uvicorn.Config(app, http=protocol, ws="none", port=0, lifespan="off", log_config=None, **more)
+    config = uvicorn.Config(app, http=protocol, ws=ws, port=0, lifespan="off", log_config=None, **more)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)

@@ -99,3 +99,25 @@ async def test_a_body_that_says_it_is_as_it_is_is_taken() -> None:
     async with serving() as opened:
         request = HEAD + b"Content-Encoding: identity\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
         assert (await exchange(opened, request)).endswith(b"5 bytes")
+
+
+UPGRADE = b"Upgrade: websocket\r\nConnection: upgrade\r\n"
+KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + KEY + b"\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Content-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + KEY + b"Content-Length: 5\r\n\r\nhello",
+    ],
+    ids=["another method", "another method with a body", "no key", "a body"],
+)
+async def test_what_is_no_whole_upgrade_is_answered_as_http_and_ends_the_connection(request_: bytes) -> None:
+    async with serving(ws="websockets-sansio") as opened:
+        answer = await exchange(opened, request_ + SMUGGLED)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1 ") == 1

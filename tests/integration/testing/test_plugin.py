@@ -1,10 +1,12 @@
-"""The pytest plugin as its users run it: pytest in a process of its own, over a project of a few tests."""
+"""The pytest plugin as its users run it: pytest in a process of its own (pytester), over a project of a few tests.
+
+In this process pytester could not show what is imported late, how workers share, or that a kill leaves nothing behind.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from importlib.metadata import entry_points
@@ -29,6 +31,9 @@ INBOUND = MESSAGES + "?direction=Inbound"
 BODY = {"id": "1", "direction": "Inbound", "from": "+16505550142", "to": ["+16505550180"], "messageStatus": "Delivered"}
 LONG = 60
 """
+QUIET = ("-p", "no:cacheprovider", "--color=no", "-ra")
+
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
@@ -39,32 +44,24 @@ def installed() -> None:
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
-def pytest_run(
-    directory: Path, *arguments: str, by_itself: bool = False, **files: str
-) -> subprocess.CompletedProcess[str]:
-    """Run pytest over files, by their names without the ending.
-
-    Args:
-        by_itself: pytest finds the plugin as it does for users, and all others that are installed.
-    """
-    for name, text in files.items():
-        (directory / f"{name}.py").write_text(text)
-    alone = {} if by_itself else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    named = () if by_itself else ("-p", "bellwire.testing.plugin")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-ra", *named, *arguments],
-        cwd=directory,
-        env=clean_environment({"NO_PROXY": "*", "COLUMNS": "200", **alone}),
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """An empty project, in an environment without anything that configures Bellwire or its clients."""
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    return pytester
 
 
-def test_what_the_documentation_promises(tmp_path: Path) -> None:
-    finished = pytest_run(
-        tmp_path,
+def pytest_run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run pytest over the project, with the plugin by its name and no other."""
+    return project.runpytest_subprocess(*QUIET, "-p", "bellwire.testing.plugin", *arguments, timeout=280)
+
+
+def test_what_the_documentation_promises(project: pytest.Pytester) -> None:
+    project.makepyfile(
         test_all=IMPORTS
         + """
 import json
@@ -161,13 +158,14 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
 """,
     )
 
-    assert finished.returncode == 0, finished.stdout
-    assert "10 passed" in finished.stdout
+    finished = pytest_run(project)
+
+    assert finished.ret == 0, finished.stdout.str()
+    assert "10 passed" in finished.stdout.str()
 
 
-def test_failures_say_what_arrived_and_why_the_rest_did_not(tmp_path: Path) -> None:
-    finished = pytest_run(
-        tmp_path,
+def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pytester) -> None:
+    project.makepyfile(
         test_failing=IMPORTS
         + """
 def test_another_direction(bellwire: Bellwire) -> None:
@@ -203,8 +201,10 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
 """,
     )
 
-    said = finished.stdout
-    assert finished.returncode == 1, said
+    finished = pytest_run(project)
+
+    said = finished.stdout.str()
+    assert finished.ret == 1, said
     assert "5 failed" in said, said
     for line in (
         "waited 0.1 s for 2 notifications at http://127.0.0.1:",
@@ -226,10 +226,8 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
     assert "bellwire/testing/" not in said, "no line of ours is in the traceback"
 
 
-def test_each_worker_of_xdist_has_a_server_of_its_own(tmp_path: Path) -> None:
-    finished = pytest_run(
-        tmp_path,
-        *("-p", "xdist.plugin", "-n", "2", "--dist", "each", "-rP"),
+def test_each_worker_of_xdist_has_a_server_of_its_own(project: pytest.Pytester) -> None:
+    project.makepyfile(
         test_one=IMPORTS
         + """
 def test_one(bellwire: Bellwire) -> None:
@@ -241,18 +239,21 @@ def test_one(bellwire: Bellwire) -> None:
 """,
     )
 
-    assert finished.returncode == 0, finished.stdout
-    servers = {line for line in finished.stdout.splitlines() if line.startswith("server http://127.0.0.1:")}
+    finished = pytest_run(project, "-p", "xdist.plugin", "-n", "2", "--dist", "each", "-rP")
+
+    assert finished.ret == 0, finished.stdout.str()
+    servers = {line for line in finished.outlines if line.startswith("server http://127.0.0.1:")}
     assert len(servers) == 2
 
 
 @pytest.mark.usefixtures("installed")
-def test_nothing_is_imported_before_it_is_needed_and_a_broken_seed_is_said_in_plain_words(tmp_path: Path) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+def test_nothing_is_imported_before_it_is_needed_and_a_broken_seed_is_said_in_plain_words(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # pytest finds it as it does for users, and all others
+    project.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
 
-    finished = pytest_run(
-        tmp_path,
-        by_itself=True,
+    project.makepyfile(
         test_late="""
 import sys
 
@@ -274,15 +275,16 @@ def test_with_it(bellwire):
 """,
     )
 
-    assert finished.returncode == 1, finished.stdout
-    assert "1 passed, 1 error" in finished.stdout
-    assert "ServerFailed: The server ended with exit code 2; it wrote:" in finished.stdout
-    assert "accounts[0].companyName: " in finished.stdout
+    finished = project.runpytest_subprocess(*QUIET, timeout=280)
+
+    assert finished.ret == 1, finished.stdout.str()
+    assert "1 passed, 1 error" in finished.stdout.str()
+    assert "ServerFailed: The server ended with exit code 2; it wrote:" in finished.stdout.str()
+    assert "accounts[0].companyName: " in finished.stdout.str()
 
 
-def test_a_seed_file_is_there_from_the_start_and_after_each_reset(tmp_path: Path) -> None:
-    finished = pytest_run(
-        tmp_path,
+def test_a_seed_file_is_there_from_the_start_and_after_each_reset(project: pytest.Pytester) -> None:
+    project.makepyfile(
         conftest="""
 import pytest
 
@@ -304,29 +306,24 @@ def test_it(bellwire, time):
 """,
     )
 
-    assert finished.returncode == 0, finished.stdout
+    finished = pytest_run(project)
+
+    assert finished.ret == 0, finished.stdout.str()
 
 
-def test_the_server_ends_with_the_tests_however_these_end(tmp_path: Path) -> None:
+def test_the_server_ends_with_the_tests_however_these_end(project: pytest.Pytester) -> None:
     program = (
         "import os, pathlib, sys\n"
         "from bellwire.testing.embedded import EmbeddedServer\n"
-        f"server = EmbeddedServer(pathlib.Path({str(tmp_path)!r}))\n"
+        f"server = EmbeddedServer(pathlib.Path({str(project.path)!r}))\n"
         "print(server._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
 
-    killed = subprocess.run(
-        [sys.executable, "-c", program],
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    killed = project.run(sys.executable, "-c", program, timeout=90)
 
-    assert killed.returncode == -9, killed.stderr
-    pid = int(killed.stdout)
+    assert killed.ret == -9, killed.stderr.str()
+    pid = int(killed.stdout.str())
     deadline = time.monotonic() + 60
     while is_running(pid):
         assert time.monotonic() < deadline
@@ -340,11 +337,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_the_example_project_passes_its_own_tests(tmp_path: Path) -> None:
+def test_the_example_project_passes_its_own_tests(project: pytest.Pytester) -> None:
     example = ROOT / "examples" / "parcel_desk"
-    shutil.copytree(example, tmp_path / "example")
+    shutil.copytree(example, project.path, dirs_exist_ok=True)
 
-    finished = pytest_run(tmp_path / "example")
+    finished = pytest_run(project)
 
-    assert finished.returncode == 0, finished.stdout
-    assert "5 passed" in finished.stdout
+    assert finished.ret == 0, finished.stdout.str()
+    assert "5 passed" in finished.stdout.str()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bellwire.engine.faults import DeliveryFault, Faults, FaultySender, TokenFault
+from bellwire.engine.faults import DeliveryFault, Faults, FaultySender, SocketFault, TokenFault
 from bellwire.model.attempt import AttemptResult, FailureCode
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.webhook import Answer, Endpoint
@@ -177,6 +177,15 @@ def test_token_faults_are_apart_from_those_of_deliveries() -> None:
     assert fault is not None
     assert fault.status == 400
     assert faults.of_token_request() is None
+
+
+def test_a_socket_fault_is_for_one_subscription_or_for_any_and_is_spent() -> None:
+    faults = Faults()
+    faults.add(SocketFault(kind="socket", subscription_id=SubscriptionId("one")))
+    assert [faults.cuts_socket(SubscriptionId(id_)) for id_ in ("other", "one", "one")] == [False, True, False]
+    faults.add(SocketFault(kind="socket", count=None))
+    assert [faults.cuts_socket(SubscriptionId(id_)) for id_ in ("other", "one", "one")] == [True, True, True]
+    assert not faults.refuses_tokens()
 
 
 def test_one_fault_can_be_cleared_by_its_id_and_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,10 +53,10 @@ class Call:
 
 
 class ReadLog(msgspec.Struct, frozen=True, gc=False):
-    """Find what a session missed in the event log, after a position and so many notifications of that position; it
-    goes to `Gateway.found`."""
+    """Find what a recovered connection's session missed in the event log, after a position and so many notifications
+    of that position; it goes to `Gateway.found`, or else to `Gateway.not_found`."""
 
-    session: Session
+    connection: Connection
     subscription: SubscriptionId
     position: int
     ordinal: int

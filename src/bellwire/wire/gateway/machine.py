@@ -87,6 +87,15 @@ class Gateway:
         """Whether a session has this subscription, or is about to."""
         return subscription in self._by_subscription
 
+    def is_connected(self, login: str) -> bool:
+        """Whether an OAuth session has an open socket."""
+        return login in self._of_login
+
+    def connection_of(self, subscription: SubscriptionId) -> Connection | None:
+        """Of the client that a subscription's notifications go to."""
+        session = self._by_subscription.get(subscription)
+        return session.connection if session is not None and session.subscription == subscription else None
+
     # Connections
 
     def refusal(self, owner: Owner, wsc: str | None) -> Refusal | None:
@@ -135,6 +144,8 @@ class Gateway:
             return RecoveryFailure.OTHER_LOGIN
         if session.subscription is None or (session.connection is None and session.expires_at <= self._time()):
             return RecoveryFailure.GONE
+        if not session.is_answered:
+            return RecoveryFailure.GONE  # as in `dropped`: its client does not know of the subscription that it has now
         return None
 
     def _greet(  # noqa: PLR0917 - one caller
@@ -169,7 +180,7 @@ class Gateway:
         yield Send(connection, frames.connection_details(session.token(), session.sequence, body))
         if recovered is not None:
             if session.is_reading and session.subscription is not None:
-                yield ReadLog(session, session.subscription, session.position, session.ordinal)
+                yield ReadLog(connection, session.subscription, session.position, session.ordinal)
             yield from self._raise_barrier(connection)
 
     def _rewind(self, session: Session, token: RecoveryToken) -> None:
@@ -179,10 +190,10 @@ class Gateway:
         session.sent.clear()
         session.sequence = max(session.sequence, token.sequence)
         session.position, session.ordinal = token.position, token.ordinal
+        session.waiting_bytes = 0  # the recovery buffer is counted in notifications
         session.is_reading = self.limits.reads_log
         if session.is_reading:
             session.waiting.clear()
-            session.waiting_bytes = 0
         else:
             session.waiting.extendleft(again)
 
@@ -395,10 +406,11 @@ class Gateway:
         """It is made, and takes the place of the session's subscription of before, whose notifications are dropped.
 
         Returns:
-            the one of before, to be deleted; the new one itself when the session has ended meanwhile.
+            the one of before, to be deleted; the new one itself when the session has ended meanwhile, or has another
+            connection: nobody would be told of it.
         """
         session = call.session
-        if session.key not in self._sessions or session.connection is None:
+        if session.key not in self._sessions or session.connection is not call.connection:
             self.abandon(call, subscription)
             return subscription
         before = session.subscription
@@ -467,21 +479,27 @@ class Gateway:
                 yield Abort(connection)
                 yield from self.dropped(connection)
 
-    def read_from_here(self, session: Session, connection: Connection | None) -> None:
+    def read_from_here(self, connection: Connection) -> None:
         """What waits for a session that is being read for is in the log as well, up to this moment; from now on it
         comes after what the log has."""
-        if session.connection is connection and session.is_reading:
+        session = connection.session
+        if connection.is_open and session.is_reading:
             session.waiting.clear()
             session.waiting_bytes = 0
 
-    def found(self, session: Session, missed: Iterable[Notification]) -> Iterator[Effect]:
-        """What a session missed was read from the event log; it goes before what came since."""
-        if not session.is_reading:
+    def found(self, connection: Connection, missed: Iterable[Notification]) -> Iterator[Effect]:
+        """What a recovered connection's session missed was read from the event log; it goes before what came since."""
+        session = connection.session
+        if not connection.is_open or not session.is_reading:
             return
         session.is_reading = False
         session.waiting.extendleft(reversed(list(missed)))
-        if session.connection is not None:
-            yield from self._flow(session.connection)
+        yield from self._flow(connection)
+
+    def not_found(self, connection: Connection) -> Iterator[Effect]:
+        """The event log could not be read: the client is to recover once more, rather than to wait for ever."""
+        if connection.session.is_reading:
+            yield from self.cut(connection)
 
     def congested(self, connection: Connection) -> None:
         """More was written than the client has read yet: notifications wait."""
@@ -494,6 +512,10 @@ class Gateway:
 
     def overrun(self, connection: Connection) -> Iterator[Effect]:
         """Answers to a client that does not read have piled up."""
+        yield from self.cut(connection)
+
+    def cut(self, connection: Connection) -> Iterator[Effect]:
+        """End a connection without a word; its session is left as after any loss."""
         if connection.is_open:
             yield Abort(connection)
             yield from self.dropped(connection)

@@ -195,6 +195,35 @@ def test_a_subscription_that_is_made_after_the_connection_was_lost_is_given_back
     assert not stage.gateway.holds(subscription)
 
 
+def test_a_subscription_that_is_made_after_its_session_was_recovered_elsewhere_is_given_back() -> None:
+    stage = Stage()
+    client = stage.connect()
+    subscription = stage.subscribe(client)
+    call = stage.request(client)
+    replacement = stage.new_id()
+    stage.gateway.begin(call, replacement)
+    again = stage.connect(wsc=client.wsc)
+    assert stage.gateway.activate(call, replacement) == replacement
+    stage.run(stage.gateway.answered(call, 503, {}, b"{}"))
+    stage.pong(again)
+    stage.publish(subscription, "to the one that its client knows")
+    assert again.notified == ["to the one that its client knows"]
+
+
+def test_a_subscription_that_no_client_was_told_of_is_not_recovered() -> None:
+    stage = Stage()
+    client = stage.connect()
+    stage.subscribe(client)
+    call = stage.request(client)
+    replacement = stage.new_id()
+    stage.gateway.begin(call, replacement)
+    stage.gateway.activate(call, replacement)
+    again = stage.connect(wsc=client.wsc)
+    assert again.details["recoveryErrorCode"] == "WSG-1005"
+    stage.drop(client)
+    assert stage.ended == [replacement]
+
+
 def test_another_login_can_t_take_a_session_over() -> None:
     stage = Stage()
     client = stage.connect()
@@ -349,6 +378,22 @@ def test_a_client_that_does_not_read_is_cut_and_may_recover() -> None:
     assert again.notified == [f"n-{number}" for number in range(6, 11)]
 
 
+@pytest.mark.parametrize("is_superseded", [False, True])
+def test_what_waited_for_a_client_is_not_held_against_it_when_it_comes_back(is_superseded: bool) -> None:
+    stage = Stage(waiting_bytes=1000)
+    client = stage.connect()
+    subscription = stage.subscribe(client)
+    stage.gateway.congested(client.connection)
+    stage.publish(subscription, *(f"n-{number}" for number in range(10)))
+    if not is_superseded:
+        stage.drop(client)
+    again = stage.connect(wsc=client.wsc)
+    stage.publish(subscription, "while it waits for the pong")
+    assert again.close_code is None
+    stage.pong(again)
+    assert again.notified == [*(f"n-{number}" for number in range(10)), "while it waits for the pong"]
+
+
 def test_nothing_is_dropped_while_a_client_only_waits_for_its_barrier() -> None:
     stage = Stage(recovery_messages=3)
     client = stage.connect()
@@ -395,12 +440,46 @@ def test_a_session_is_read_from_the_log_where_that_is_how_it_is_kept() -> None:
     (wanted,) = stage.reads
     assert (wanted.subscription, wanted.position, wanted.ordinal) == (subscription, position, 0)
     stage.publish(subscription, "in the log as well")
-    stage.gateway.read_from_here(wanted.session, again.connection)
+    stage.gateway.read_from_here(again.connection)
     stage.publish(subscription, "after the reading began")
     stage.pong(again)
     assert again.notified == []
-    stage.run(stage.gateway.found(wanted.session, [*missed, ANotification("in the log as well", 9)]))
+    stage.run(stage.gateway.found(wanted.connection, [*missed, ANotification("in the log as well", 9)]))
     assert again.notified == ["missed-1", "missed-2", "in the log as well", "after the reading began"]
+
+
+def test_what_is_found_for_a_connection_that_was_superseded_is_not_the_next_one_s() -> None:
+    stage = Stage(reads_log=True)
+    client = stage.connect()
+    subscription = stage.subscribe(client)
+    _first, second = stage.publish(subscription, "first", "second")
+    early, late = f"{client.connection.session.key}.2.1.0", client.wsc
+    stage.drop(client)
+    stage.connect(wsc=early)
+    again = stage.connect(wsc=late)
+    stage.pong(again)
+    older, newer = stage.reads
+    stage.gateway.read_from_here(older.connection)
+    stage.run(stage.gateway.found(older.connection, [second]))
+    assert again.notified == []
+    stage.run(stage.gateway.found(newer.connection, []))
+    stage.publish(subscription, "third")
+    assert again.notified == ["third"]
+
+
+def test_a_client_is_cut_off_to_recover_once_more_where_the_log_could_not_be_read() -> None:
+    stage = Stage(reads_log=True)
+    client = stage.connect()
+    subscription = stage.subscribe(client)
+    stage.drop(client)
+    again = stage.connect(wsc=client.wsc)
+    stage.run(stage.gateway.not_found(stage.reads[0].connection))
+    assert again.close_code == 1006
+    once_more = stage.connect(wsc=again.wsc)
+    assert once_more.details["recoveryState"] == "Successful"
+    stage.run(stage.gateway.not_found(stage.reads[0].connection))  # late, and of a connection that is no more
+    assert once_more.close_code is None
+    assert stage.gateway.holds(subscription)
 
 
 def test_a_session_of_an_earlier_process_is_recovered_by_a_token_that_it_gave_out() -> None:
