@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,9 @@ class Bellwire:
 
 
 @contextlib.contextmanager
-def bellwire(*, data: str | None = None, within: float = 60, **settings: str) -> Iterator[Bellwire]:
+def bellwire(
+    *, data: str | None = None, within: float = 60, settings: Mapping[str, str] | None = None
+) -> Iterator[Bellwire]:
     """A development server on a free port, without traffic.
 
     Args:
@@ -92,7 +94,7 @@ def bellwire(*, data: str | None = None, within: float = 60, **settings: str) ->
     with tempfile.TemporaryDirectory(prefix="bellwire-bench-") as own:
         directory = data or own
         (Path(directory) / "server-url").unlink(missing_ok=True)  # an earlier server's
-        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0", **settings}
+        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0", **(settings or {})}
         process = subprocess.Popen(
             [program, "dev", "--port", "0", "--data", directory, "--no-traffic"],
             stdout=subprocess.DEVNULL,

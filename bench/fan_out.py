@@ -51,7 +51,7 @@ class FanOut:
 def fan_out(*, sockets: int = 1000, events: int = 40, rounds: int = 5) -> FanOut:
     """Measure."""
     allow_open_files(2 * sockets + 1000)
-    with bellwire(**_MANY) as server, _bare_broadcast() as yardstick:
+    with bellwire(settings=_MANY) as server, _bare_broadcast() as yardstick:
         return uvloop.run(_measured(server, yardstick, sockets=sockets, events=events, rounds=rounds))
 
 

@@ -47,7 +47,7 @@ class Sessions:
 def sessions(count: int = 10_000) -> Sessions:
     """Open them, and measure."""
     allow_open_files(count + 1000)
-    with bellwire(**_SETTINGS) as server:
+    with bellwire(settings=_SETTINGS) as server:
         return uvloop.run(_measured(server, count))
 
 

@@ -79,7 +79,7 @@ class AttemptWatch:
                 self(None, attempt, event)
             return
         many, since_ms = len(attempts), event.received_ms or event.timestamp_ms
-        self._counts[AttemptOutcome.DELIVERED, ""] += many
+        self._delivered += many
         self._durations.observe(0.0, times=many)
         self._end_to_end.observe((attempts[0].started_ms - since_ms) / 1e3, times=many)
         for listener in self._listeners:
