@@ -9,6 +9,8 @@ PORT ?= 8710
 # A stamp says that what it is named after is installed as pinned; a second `make run` finds it and starts at once.
 RUN_STAMP := $(VENV)/.bellwire-run
 TEST_STAMP := $(VENV)/.bellwire-test
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.bellwire-bench
 
 .PHONY: help run test unit check format docs bench lock audit clean
 
@@ -51,8 +53,15 @@ docs: $(TEST_STAMP)
 	$(BIN)/python -m tests.licences > docs/licences.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(TEST_STAMP)
+bench: $(TEST_STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m bench
+
+# What Bellwire is compared with (bench/usual_way.py) is kept apart from it.
+$(BENCH_STAMP): requirements/bench.txt | $(BIN)/python
+	@echo "Installing what it is compared with into $(BENCH_VENV)"
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/bench.txt
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -87,6 +96,7 @@ lock: $(TEST_STAMP)
 	$(LOCK) pyproject.toml requirements/build.in --extra console -c requirements/test.txt -o requirements/run.txt
 	$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
+	$(LOCK) requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
 
 # In an environment of its own, since it pins versions that others have to differ from. What can be said without the
@@ -101,5 +111,5 @@ $(AUDIT_STAMP): requirements/audit.txt | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

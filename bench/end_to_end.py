@@ -19,19 +19,19 @@ import os
 import re
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from bench.peers import missing_tools, nginx, wrk_rate
+from bench.results import row
 
 BUDGETS = {1: 0.2, 10: 0.4}
 TEXT = "Your order has shipped and should arrive on Thursday between ten and noon. "
@@ -80,29 +80,40 @@ class Bellwire:
 
 
 @contextlib.contextmanager
-def bellwire(**settings: str) -> Iterator[Bellwire]:
-    """A development server on a free port, without traffic, in a directory of its own.
+def bellwire(
+    *, data: str | None = None, within: float = 60, settings: Mapping[str, str] | None = None
+) -> Iterator[Bellwire]:
+    """A development server on a free port, without traffic.
 
     Args:
+        data: its directory; None for one of its own.
+        within: it gets ready within so many seconds.
         settings: further ones, by their environment variables.
     """
     program = str(Path(sys.executable).with_name("bellwire"))
-    with tempfile.TemporaryDirectory(prefix="bellwire-bench-") as data:
-        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0", **settings}
+    with tempfile.TemporaryDirectory(prefix="bellwire-bench-") as own:
+        directory = data or own
+        (Path(directory) / "server-url").unlink(missing_ok=True)  # an earlier server's
+        environment = {**os.environ, "BELLWIRE_MIN_FREE_MIB": "0", **(settings or {})}
         process = subprocess.Popen(
-            [program, "dev", "--port", "0", "--data", data, "--no-traffic"],
+            [program, "dev", "--port", "0", "--data", directory, "--no-traffic"],
             stdout=subprocess.DEVNULL,
             env=environment,
         )
         try:
-            yield _ready(program, data, process)
+            yield _ready(program, directory, process, within)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:  # it never got ready, and does not listen
+                process.kill()
+                process.wait()
+                raise
 
 
-def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwire:
-    ends_at = time.monotonic() + 60
+def _ready(program: str, data: str, process: subprocess.Popen[bytes], within: float) -> Bellwire:
+    ends_at = time.monotonic() + within
     while time.monotonic() < ends_at and process.poll() is None:
         if (Path(data) / "server-url").exists():
             printed = subprocess.run([program, "env", "--data", data], check=True, capture_output=True, text=True)
@@ -112,7 +123,7 @@ def _ready(program: str, data: str, process: subprocess.Popen[bytes]) -> Bellwir
                 if httpx.get(f"{url}/bellwire/v1/ready", trust_env=False).status_code == 200:
                     return Bellwire(url, environment, process)
         time.sleep(0.05)
-    raise RuntimeError("bellwire did not get ready within 60 s")
+    raise RuntimeError(f"bellwire did not get ready within {within:g} s")
 
 
 def event_lines(account: str, count: int, *, uuids: bool, prefix: str) -> list[bytes]:
@@ -159,15 +170,15 @@ def publish(server: Bellwire, lines: Sequence[bytes]) -> dict[str, int]:
     return found
 
 
-def throughput(subscribers: int, events: int, *, uuids: bool, rounds: int) -> float:
-    """The median ratio of deliveries a second to wrk's requests a second."""
-    ratios = []
+def throughput(subscribers: int, events: int, *, uuids: bool, rounds: int) -> tuple[float, float]:
+    """Deliveries a second, and wrk's requests a second beside: those of the round with the median ratio."""
+    found: list[tuple[float, float]] = []
     with nginx() as port, bellwire() as server:
         for number in range(subscribers):
             server.subscribe(f"http://127.0.0.1:{port}/hook/{number}")
         notification = _sample_notification(server)
         publish(server, event_lines(server.account, 2000, uuids=uuids, prefix="warm"))
-        _wait_delivered(server, 2000 * subscribers)
+        wait_delivered(server, 2000 * subscribers)
         for turn in range(rounds):
             lines = event_lines(server.account, events, uuids=uuids, prefix=f"r{turn}")
             before = server.delivered()
@@ -175,17 +186,17 @@ def throughput(subscribers: int, events: int, *, uuids: bool, rounds: int) -> fl
             answer = publish(server, lines)
             published = time.perf_counter() - started
             assert answer["accepted"] == events, answer
-            _wait_delivered(server, before + events * subscribers)
+            wait_delivered(server, before + events * subscribers)
             took = time.perf_counter() - started
             rate = events * subscribers / took
             reference = wrk_rate(port, notification, seconds=3)
-            ratios.append(rate / reference)
+            found.append((rate, reference))
             print(
                 f"subscribers {subscribers:3d}   events {events}   published in {published:.2f} s   "
                 f"delivered {rate:,.0f}/s   wrk {reference:,.0f}/s   ratio {rate / reference:.3f}",
                 flush=True,
             )
-    return statistics.median(ratios)
+    return sorted(found, key=lambda pair: pair[0] / pair[1])[len(found) // 2]
 
 
 def _sample_notification(server: Bellwire) -> bytes:
@@ -202,12 +213,13 @@ def _sample_notification(server: Bellwire) -> bytes:
     ).encode()
 
 
-def _wait_delivered(server: Bellwire, wanted: int) -> None:
+def wait_delivered(server: Bellwire, wanted: int, *, every: float = 0.02) -> None:
+    """Wait until so many were delivered since the start, looking every so many seconds: a look costs some CPU time."""
     ends_at = time.monotonic() + 120
     while time.monotonic() < ends_at:
         if server.delivered() >= wanted:
             return
-        time.sleep(0.02)
+        time.sleep(every)
     raise RuntimeError(f"{server.delivered()} of {wanted} were delivered within 120 s")
 
 
@@ -278,10 +290,12 @@ def latency(*, rate: int, seconds: int) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        _wait_delivered(server, count)
+        wait_delivered(server, count)
         achieved = count / (max(sent.values()) - start)
         delays = sorted(1000 * (arrivals.at[uuid] - at) for uuid, at in sent.items())
         p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
+        row("publish to receiver at 1,000 events/s, p50", round(p50, 1), "ms", at_most=5)
+        row("publish to receiver at 1,000 events/s, p99", round(p99, 1), "ms", at_most=25)
         print(f"latency   {achieved:,.0f} events/s   p50 {p50:.1f} ms (budget 5)   p99 {p99:.1f} ms (budget 25)")
 
 
@@ -303,10 +317,14 @@ def main() -> None:
     print(f"on {len(os.sched_getaffinity(0))} core(s)")
     for subscribers in options.subscribers:
         events = max(1000, options.events // max(1, subscribers // 2))
-        ratio = throughput(subscribers, events, uuids=options.uuids, rounds=options.rounds)
+        rate, reference = throughput(subscribers, events, uuids=options.uuids, rounds=options.rounds)
+        ratio = rate / reference
         budget = BUDGETS.get(subscribers)
         verdict = "" if budget is None else f"   budget {budget}, {'met' if ratio >= budget else 'NOT met'}"
         print(f"subscribers {subscribers:3d}   median ratio {ratio:.3f}{verdict}")
+        if budget is not None:
+            name = f"published to delivered, {subscribers} subscriber{'' if subscribers == 1 else 's'} an event"
+            row(name, round(rate), "deliveries/s", reference=reference, at_least=budget)
     if options.latency:
         os.sched_setaffinity(0, cores)  # a receiver that has to wait for the core would be measured instead
         latency(rate=1000, seconds=5)

@@ -27,6 +27,7 @@ import httpx
 import uvloop
 
 from bench.end_to_end import Bellwire, bellwire, event_lines
+from bench.results import row
 from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, cpu_seconds, in_parts
 
 BUDGET = 0.6
@@ -50,7 +51,7 @@ class FanOut:
 def fan_out(*, sockets: int = 1000, events: int = 40, rounds: int = 5) -> FanOut:
     """Measure."""
     allow_open_files(2 * sockets + 1000)
-    with bellwire(**_MANY) as server, _bare_broadcast() as yardstick:
+    with bellwire(settings=_MANY) as server, _bare_broadcast() as yardstick:
         return uvloop.run(_measured(server, yardstick, sockets=sockets, events=events, rounds=rounds))
 
 
@@ -127,9 +128,16 @@ def main() -> int:
     for name, costs in (("bellwire", found.bellwire), ("bare", found.bare)):
         rounds = ", ".join(f"{cost:.1f}" for cost in costs)
         print(f"{name:<9}{1e6 / min(costs):>9,.0f} frames a second of processor time   us a frame: {rounds}")
+    row(
+        f"WebSocket fan-out to {options.sockets:,}",
+        round(1e6 / min(found.bellwire)),
+        "frames a second of processor time",
+        reference=round(1e6 / min(found.bare)),
+        at_least=BUDGET,
+    )
     verdict = "met" if found.ratio >= BUDGET else "MISSED"
     print(f"ratio    {found.ratio:>9.2f}     budget: at least {BUDGET}, {verdict}")
-    return 0 if found.ratio >= BUDGET else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ BUDGET_BYTES = 1229
 BUDGET_SECONDS = 60
 ACCOUNT = AccountId("1000001")
 CLIENT = ClientId("bench")
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
+NOW = datetime.now(UTC)
 
 
 def filter_text(number: int) -> str:

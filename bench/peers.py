@@ -32,7 +32,7 @@ http {{
   keepalive_requests 100000000;
   keepalive_timeout 60s;
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen {address}:{port} backlog=4096;
     location / {{ add_header Validation-Token $http_validation_token; return {status}; }}
   }}
 }}
@@ -47,28 +47,39 @@ file:close()
 """
 
 
-def missing_tools() -> list[str]:
-    """Which of nginx and wrk this machine lacks."""
-    return [tool for tool in ("nginx", "wrk") if _find(tool) is None]
+PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "redis-server": "redis-server"}
+"""What brings each tool on Debian and Ubuntu."""
+
+
+def missing_tools(*tools: str) -> list[str]:
+    """Which of these tools, or of nginx and wrk, this machine lacks."""
+    return [tool for tool in tools or ("nginx", "wrk") if _find(tool) is None]
 
 
 @contextmanager
-def nginx(*, status: int = 200) -> Iterator[int]:
-    """One nginx worker that answers every request with `status`; gives its port once it listens."""
+def nginx(*, status: int = 200, every_address: bool = False) -> Iterator[int]:
+    """One nginx worker that answers every request with `status`; gives its port once it listens.
+
+    `every_address`: on all of 127.0.0.0/8, so that one receiver is many hosts.
+    """
     program = _find("nginx")
     assert program is not None, "nginx is not installed"
     with tempfile.TemporaryDirectory(prefix="bellwire-bench-") as name:
         directory = Path(name)
-        port = _free_port()
+        port = free_port()
         configuration = directory / "nginx.conf"
-        configuration.write_text(_NGINX_CONFIGURATION.format(directory=directory, port=port, status=status))
+        configuration.write_text(
+            _NGINX_CONFIGURATION.format(
+                directory=directory, address="0.0.0.0" if every_address else "127.0.0.1", port=port, status=status
+            )
+        )
         process = subprocess.Popen(
             [program, "-p", name, "-e", str(directory / "error.log"), "-c", str(configuration)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_until_listening(process, port, directory / "error.log")
+            wait_until_listening(process, port, directory / "error.log")
             yield port
         finally:
             process.terminate()
@@ -100,13 +111,13 @@ def _find(tool: str) -> str | None:
     return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/usr/local/sbin")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     ends_at = time.monotonic() + 10
     while time.monotonic() < ends_at:
         if process.poll() is not None:

@@ -1,7 +1,7 @@
 """The webhook sender alone against nginx, as a ratio to wrk in the same run (budget: at least 0.6).
 
 Both POST the same body of about 500 bytes to the same nginx with one worker, over 64 keep-alive connections. Rounds
-alternate, so that a machine that slows down meanwhile slows both; the ratio is that of the best rounds.
+alternate, so that a machine that slows down meanwhile slows both; the ratio is the median of the rounds.
 
     python -m bench.sender [--seconds N] [--rounds N] [--profile]
 """
@@ -26,6 +26,7 @@ from bellwire.transports.resolver import DnsResolver
 from bellwire.transports.webhook_client import WebhookClient
 from bellwire.wire.webhook.request import request_head
 from bench.peers import missing_tools, nginx, wrk_rate
+from bench.results import row
 
 CONNECTIONS = 64
 BUDGET = 0.6
@@ -120,12 +121,14 @@ def main() -> int:
         for _ in range(options.rounds):
             ours.append(uvloop.run(send_for(port, body, options.seconds)))
             yardstick.append(wrk_rate(port, body, connections=CONNECTIONS, seconds=options.seconds))
-    ratio = max(ours) / max(yardstick)
+    rate, reference = sorted(zip(ours, yardstick, strict=True), key=lambda pair: pair[0] / pair[1])[len(ours) // 2]
+    ratio = rate / reference
+    row("webhook sender alone", round(rate), "POSTs/s", reference=round(reference), at_least=BUDGET)
     print(f"body {len(body)} bytes, {CONNECTIONS} connections, {options.rounds} rounds of {options.seconds} s")
-    print(f"sender  {max(ours):>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in ours)}")
-    print(f"wrk     {max(yardstick):>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in yardstick)}")
+    print(f"sender  {rate:>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in ours)}")
+    print(f"wrk     {reference:>9,.0f}/s   rounds: {', '.join(f'{rate:,.0f}' for rate in yardstick)}")
     print(f"ratio   {ratio:>9.2f}     budget: at least {BUDGET}, {'met' if ratio >= BUDGET else 'MISSED'}")
-    return 0 if ratio >= BUDGET else 1
+    return 0
 
 
 if __name__ == "__main__":

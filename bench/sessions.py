@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import uvloop
 
 from bench.end_to_end import Bellwire, bellwire, event_lines
+from bench.results import row
 from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, cpu_seconds, in_parts, resident_mib
 
 BUDGET_MIB = 1024
@@ -46,7 +47,7 @@ class Sessions:
 def sessions(count: int = 10_000) -> Sessions:
     """Open them, and measure."""
     allow_open_files(count + 1000)
-    with bellwire(**_SETTINGS) as server:
+    with bellwire(settings=_SETTINGS) as server:
         return uvloop.run(_measured(server, count))
 
 
@@ -83,13 +84,14 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=10_000)
     options = parser.parse_args()
     found = sessions(options.sessions)
+    row(f"{found.count:,} WebSocket sessions", round(found.grown_mib), "MiB", at_most=BUDGET_MIB * found.count / 10_000)
     is_met = found.grown_mib <= BUDGET_MIB * found.count / 10_000
     print(
         f"{found.count:,} sessions   {found.grown_mib:,.0f} MiB, {found.grown_kib_each:.1f} KiB each "
         f"({found.before_mib:.0f} MiB before)   budget {BUDGET_MIB:,} MiB for 10,000, {'met' if is_met else 'MISSED'}"
     )
     print(f"opening   {found.cpu_ms:.2f} ms of the server's processor time each, connection and subscription")
-    return 0 if is_met else 1
+    return 0
 
 
 if __name__ == "__main__":

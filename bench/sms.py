@@ -23,6 +23,7 @@ import httpx
 
 from bench.end_to_end import Bellwire, bellwire
 from bench.peers import missing_tools, nginx
+from bench.results import row
 
 MAX_SECONDS = 15.0
 MAX_MIB = 600
@@ -84,6 +85,8 @@ def accept(recipients: int) -> None:
         cpu = cpu_seconds(server.process.pid) - cpu_before
         peak = peak_mib(server.process.pid)
         assert said["batchSize"] == recipients, said
+    row(f"batch of {recipients:,} recipients", round(seconds, 1), "s", at_most=MAX_SECONDS)
+    row("its peak memory", round(peak), "MiB", at_most=MAX_MIB)
     verdict = "met" if seconds <= MAX_SECONDS and peak <= MAX_MIB else "NOT met"
     print(
         f"accept    {recipients:,} recipients, {len(body) / 1e6:.1f} MB   {seconds:.1f} s (budget {MAX_SECONDS:.0f}), "

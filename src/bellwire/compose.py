@@ -424,7 +424,7 @@ async def _compose(  # noqa: PLR0917 - called once
         ),
         on_fatal=engine.fail,
     )
-    desk = Desk(deliveries, rendering)
+    desk = Desk(deliveries, rendering, subscribers)
     sockets = SocketDeliveries(
         clock=clock, record=deliveries.record, observe=engine.attempts, observe_sent=engine.attempts.sent_over_sockets
     )

@@ -125,6 +125,9 @@ class RecordedDelivery:
     def released(self, subscription: SubscriptionId) -> None:
         self.told.append(("released", subscription))
 
+    def restored(self, subscriber: Subscriber) -> None:
+        self.told.append(("restored", subscriber.id))
+
     def refiltered(self, subscription: SubscriptionId) -> None:
         self.told.append(("refiltered", subscription))
 

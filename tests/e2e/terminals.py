@@ -72,6 +72,17 @@ class Terminal:
         assert ended, f"not at its end after {timeout} s: {commands}\nIt showed: {self._lines[first:]}"
         return int(next(line for line in self._lines[first:] if _END in line).removeprefix(_END))
 
+    def interrupt(self) -> None:
+        """Send SIGINT to the innermost process alone: what started it goes on, and `run("")` has its exit code.
+
+        make, for one, ends by the signal itself where it gets it, too, whatever its command makes of it.
+        """
+        assert self._shell is not None
+        innermost = self._shell.pid
+        while children := Path(f"/proc/{innermost}/task/{innermost}/children").read_text().split():
+            innermost = int(children[0])
+        os.kill(innermost, signal.SIGINT)
+
     def stop(self) -> None:
         """Press Ctrl-C, and wait until all has ended."""
         assert self._shell is not None
@@ -86,6 +97,12 @@ class Terminal:
             with self._more:
                 found = self._more.wait_for(lambda wanted=line: self._find(wanted), timeout)  # type: ignore[misc]
             assert found, f"it did not show {line!r} but {self._lines[self._compared :]}"
+
+    def expect_like(self, pattern: re.Pattern[str], *, timeout: float = 20) -> None:
+        """Wait until a line has matched the pattern, whenever it came."""
+        with self._more:
+            found = self._more.wait_for(lambda: any(map(pattern.match, self._lines)), timeout)
+        assert found, f"it did not show a line like {pattern.pattern!r} but {self.shown()}"
 
     def shown(self) -> list[str]:
         """All lines so far."""

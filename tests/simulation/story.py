@@ -120,7 +120,7 @@ class Process:
             store=SimulatedStore(story.disk, self.number),
             subscribers=self.subscribers,
             log=self.log,
-            delivery=Desk(self.deliveries, rendering),
+            delivery=Desk(self.deliveries, rendering, self.subscribers),
         )
         unrouted = Unrouted(limit=30)
         self.publisher = Publisher(log=self.log, partition=EMBEDDED_PARTITION, unrouted=unrouted)

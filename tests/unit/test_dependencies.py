@@ -43,7 +43,7 @@ def wanted(requirements: list[str]) -> set[str]:
 
 
 def test_there_is_a_file_for_each_use() -> None:
-    assert FILES == ["audit.txt", "build.txt", "lock.txt", "run.txt", "test.txt"]
+    assert FILES == ["audit.txt", "bench.txt", "build.txt", "lock.txt", "run.txt", "test.txt"]
 
 
 @pytest.mark.parametrize("name", FILES)

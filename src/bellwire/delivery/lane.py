@@ -22,7 +22,7 @@ rows and commits the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -75,6 +75,7 @@ class Lane:
         "mode",
         "paused",
         "progress_at",
+        "ready",
         "subscription",
     )
 
@@ -98,6 +99,8 @@ class Lane:
         self._limits = limits
         self._waiting = Waiting()
         self._in_flight = self._waiting.in_flight
+        self.ready: Sized = self._waiting.ready
+        """Empty: `next_start` finds nothing. Always the same object, to be asked on the hot path."""
         self._tries: dict[Place, tuple[int, int]] = {}
         self._pauses = Pauses(
             parallel=limits.parallel,
@@ -173,7 +176,7 @@ class Lane:
     def next_start(self, now: float) -> Notification | None:
         """The notification to start an attempt for now, if one may start; it counts as in flight from here on."""
         in_flight = self._in_flight
-        if not self._waiting.is_ready or len(in_flight) >= self._window(now):
+        if not self.ready or len(in_flight) >= self._window(now):
             return None
         was_idle = not in_flight
         notification = self._waiting.start()
@@ -185,7 +188,7 @@ class Lane:
         """Take an attempt's outcome. `refused`: the endpoint answered that it does not want it."""
         del self._in_flight[notification.key]
         match verdict:
-            case Delivered():
+            case Delivered():  # the hot path
                 self.progress_at = now
                 self._pauses.delivered()
                 self._complete(notification)

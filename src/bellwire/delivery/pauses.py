@@ -63,8 +63,10 @@ class Pauses:
 
     def delivered(self) -> None:
         """The endpoint took something."""
-        self._forget_failures()
-        self._ramp = min(self._ramp * 2, self._parallel)
+        if self.failures:
+            self._forget_failures()
+        if self._ramp < self._parallel:
+            self._ramp = min(self._ramp * 2, self._parallel)
 
     def gave_up(self, key: str) -> None:
         """The key's attempt has ended, and nothing is held for it."""

@@ -16,7 +16,7 @@ from bellwire.delivery.notification import Notification
 class Waiting:
     """All methods take constant time but where they say otherwise."""
 
-    __slots__ = ("_queues", "_ready", "count", "in_flight", "size_bytes")
+    __slots__ = ("_queues", "count", "in_flight", "ready", "size_bytes")
 
     def __init__(self) -> None:
         self.in_flight: dict[str, Notification] = {}
@@ -26,7 +26,8 @@ class Waiting:
         self.size_bytes = 0
         """Bytes of the bodies that wait."""
         self._queues: dict[str, deque[Notification]] = {}
-        self._ready: deque[str] = deque()
+        self.ready: deque[str] = deque()
+        """Keys in the order of their turns. While it is empty, `start` finds nothing."""
 
     def add(self, notification: Notification) -> None:
         """It waits behind all of its key."""
@@ -35,21 +36,16 @@ class Waiting:
         if queue is None:
             self._queues[key] = deque((notification,))
             if key not in self.in_flight:
-                self._ready.append(key)
+                self.ready.append(key)
         else:
             queue.append(notification)
         self.count += 1
         self.size_bytes += notification.size_bytes
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether `start` may find something."""
-        return bool(self._ready)
-
     def start(self) -> Notification | None:
         """The next notification whose key is free; it is under way from here on."""
-        while self._ready:
-            key = self._ready.popleft()
+        while self.ready:
+            key = self.ready.popleft()
             queue = self._queues.get(key)
             if queue is None or key in self.in_flight:
                 continue
@@ -66,7 +62,7 @@ class Waiting:
     def free(self, key: str) -> None:
         """The key's notification was completed: the next of the key may have its turn."""
         if key in self._queues:
-            self._ready.append(key)
+            self.ready.append(key)
 
     def __iter__(self) -> Iterator[Notification]:
         """Those that wait; each key's in order."""
@@ -75,7 +71,7 @@ class Waiting:
     def clear(self) -> None:
         """Let go of all that wait."""
         self._queues.clear()
-        self._ready.clear()
+        self.ready.clear()
         self.count = self.size_bytes = 0
 
     def take_key(self, key: str) -> Iterable[Notification]:

@@ -93,6 +93,7 @@ class Deliveries:
         self._policy = policy or RetryPolicy()
         self._on_fatal = on_fatal
         self._lines: dict[SubscriptionId, Line] = {}
+        self._find: Callable[[SubscriptionId], Destination | None] = lambda _: None
         self._active: dict[SubscriptionId, Line] = {}
         self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
         self._patience = Patience(clock, self._limits)
@@ -219,14 +220,31 @@ class Deliveries:
         """The position up to which everything is settled, durably."""
         return self._commits.watermark
 
+    def may_be_settled(self, position: Position) -> bool:
+        """Whether `was_settled` needs to be asked: so soon after a start that an earlier process may have been here."""
+        return position <= self._settled_up_to
+
     def was_settled(self, subscription: SubscriptionId, position: Position, topic: str) -> bool:
         """Whether an earlier process settled it already (only above the watermark it left)."""
         if position > self._settled_up_to:
             return False
         return (subscription, position, topic) in self._settled
 
+    def find_with(self, find: Callable[[SubscriptionId], Destination | None]) -> None:
+        """Subscriptions that were not opened here are looked up when something is to be done for them, and their lines
+        made then: after a start there may be a million, most of them quiet. `find` gives None for one that is no more.
+        """
+        self._find = find
+
+    def found_backlog(self, subscription: SubscriptionId) -> bool:
+        """Between `claim` and `start`: whether the subscription has rows in the backlog, so that it must be opened."""
+        return subscription in self._totals
+
     def open(self, destination: Destination, *, held: bool) -> None:
         """A subscription exists from now on. `held`: start nothing until `release`."""
+        self._open(destination, held=held)
+
+    def _open(self, destination: Destination, *, held: bool) -> Line:
         totals = self._totals.pop(destination.id, None)
         lane = Lane(
             destination.id,
@@ -239,6 +257,14 @@ class Deliveries:
         self._lines[destination.id] = line
         if totals:
             self._active[destination.id] = line
+        return line
+
+    def _line(self, subscription: SubscriptionId) -> Line | None:
+        """The subscription's line, made now if it was not needed before; None for one that is no more."""
+        line = self._lines.get(subscription)
+        if line is None and (destination := self._find(subscription)) is not None:
+            line = self._open(destination, held=destination.is_held)
+        return line
 
     def release(self, subscription: SubscriptionId) -> None:
         """End a hold: go on, without waiting for pauses after failures. Not while the record says that nothing may be
@@ -255,7 +281,7 @@ class Deliveries:
 
     def hold(self, subscription: SubscriptionId) -> None:
         """Start nothing more for a subscription; its notifications gather in the backlog."""
-        line = self._lines.get(subscription)
+        line = self._line(subscription)
         if line is not None:
             line.lane.pause()
             self._commits.soon()
@@ -281,7 +307,7 @@ class Deliveries:
 
     def offer(self, subscription: SubscriptionId, notification: Notification) -> None:
         """Take a match, in (position, topic) order."""
-        line = self._lines.get(subscription)
+        line = self._lines.get(subscription) or self._line(subscription)
         if line is None:  # closed between matching and here: nothing is owed any more
             self._ledger.settling.settle(notification.position)
             return
@@ -351,14 +377,14 @@ class Deliveries:
 
     def _pump(self, line: Line) -> None:
         """Do all that the line's lane allows now: start, read, or set its timer."""
-        if self._stopping:
-            return
         lane = line.lane
+        if self._stopping or (lane.mode is Mode.LIVE and not lane.ready):  # nothing to start, and nothing to read
+            return
         now = self._clock.monotonic()
         if lane.mode is Mode.DRAINING:
             lane.tick(now)
         places = line.places
-        while True:
+        while lane.ready:
             gates = places.live if lane.mode is Mode.LIVE else places.draining
             full = full_gate(gates)
             if full is not None:
@@ -410,10 +436,9 @@ class Deliveries:
         line.cancels.pop(notification, None)
         lane = line.lane
         failed, refusals = lane.tries(notification)
-        if result.failure is None:  # the usual case, and the hot path: no judging needed
-            verdict: Verdict = DELIVERED
-            refused = False
-        else:
+        verdict: Verdict = DELIVERED
+        outcome, next_try_ms, refused = AttemptOutcome.DELIVERED, None, False
+        if result.failure is not None:  # seldom: the hot path judges nothing
             refused = is_refusal(result)
             verdict = after_attempt(
                 result,
@@ -422,6 +447,9 @@ class Deliveries:
                 policy=self._policy,
                 jitter=self._random.random(),
             )
+            outcome = _OUTCOMES[type(verdict)]
+            if isinstance(verdict, RetryAfter):
+                next_try_ms = self._clock.now_ms() + int(verdict.seconds * 1000)
         attempt = Attempt(
             subscription=lane.subscription,
             position=notification.position,
@@ -431,13 +459,11 @@ class Deliveries:
             address=line.destination.address,
             started_ms=started_ms,
             duration_us=int(result.duration_seconds * 1_000_000),
-            outcome=_OUTCOMES[type(verdict)],
+            outcome=outcome,
             failure=result.failure,
             status=result.status,
             detail=result.detail,
-            next_try_ms=(
-                self._clock.now_ms() + int(verdict.seconds * 1000) if isinstance(verdict, RetryAfter) else None
-            ),
+            next_try_ms=next_try_ms,
         )
         # Invariant: nothing without a trace. The record is in the same commit as what it means for the notification.
         self._ledger.record(attempt)
@@ -445,7 +471,7 @@ class Deliveries:
         if not lane.closed:
             lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
             self._pump(line)
-            if lane.waiting <= self._patience.low_water:
+            if self._patience.is_pressed(line) and lane.waiting <= self._patience.low_water:
                 self._patience.relieve(line)
         self._commits.soon()
         for gate in gates:
@@ -477,7 +503,7 @@ class Deliveries:
         )
 
     def _running_line(self, subscription: SubscriptionId) -> Line | None:
-        return None if self._stopping else self._lines.get(subscription)
+        return None if self._stopping else self._line(subscription)
 
     def _admit(self, gate: Gate[Line]) -> None:
         """Give lines that waited for a place their turn, longest waiting first, each at most once."""

@@ -14,6 +14,7 @@ from bellwire.engine.deliver_sockets import SocketDestination
 from bellwire.engine.envelope import Envelopes
 from bellwire.engine.notification_text import NotificationText
 from bellwire.engine.route import Announcements
+from bellwire.engine.subscribers import Subscribers
 from bellwire.model.event import Event
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
 from bellwire.model.webhook import Endpoint
@@ -86,8 +87,11 @@ class WebhookDestination:
 class Desk:
     """Implements `ports.delivery_control.DeliveryControl` on top of the deliveries."""
 
-    def __init__(self, deliveries: Deliveries, rendering: Rendering) -> None:
+    def __init__(self, deliveries: Deliveries, rendering: Rendering, subscribers: Subscribers) -> None:
+        """`subscribers`: those that match; a restored one gets its destination when something is to be sent to it."""
+        deliveries.find_with(self._destination_of)
         self._deliveries = deliveries
+        self._subscribers = subscribers
         self._rendering = rendering
         self._closed: list[Callable[[SubscriptionId], None]] = []
         self._reactivated: list[Callable[[SubscriptionId], None]] = []
@@ -106,6 +110,15 @@ class Desk:
     def released(self, subscription: SubscriptionId) -> None:
         self._deliveries.release(subscription)
 
+    def restored(self, subscriber: Subscriber) -> None:
+        """There may be a million, most of them quiet: a line is made at once only where one has something to keep."""
+        id_ = subscriber.id
+        is_webhook = subscriber.subscription.webhook is not None
+        if is_webhook and not subscriber.subscription.is_held and not self._deliveries.found_backlog(id_):
+            return
+        self._open(subscriber, held=True)
+        self._deliveries.release(id_)
+
     def refiltered(self, subscription: SubscriptionId) -> None:
         """Nothing to do: notifications name their version, and versions are numbered anew."""
 
@@ -121,6 +134,12 @@ class Desk:
 
     def oldest_pending(self, subscription: SubscriptionId) -> Position | None:
         return LOG_START if self._deliveries.is_owed(subscription) else None
+
+    def _destination_of(self, subscription: SubscriptionId) -> WebhookDestination | None:
+        subscriber = self._subscribers.get(subscription)
+        if subscriber is None or subscriber.subscription.webhook is None:
+            return None
+        return WebhookDestination(subscriber, self._rendering)
 
     def _open(self, subscriber: Subscriber, *, held: bool) -> None:
         if subscriber.subscription.webhook is not None:

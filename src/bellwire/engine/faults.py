@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import Annotated, Literal, Self
@@ -114,6 +114,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self.in_force: Sized = self._faults
+        """Empty: nothing suffers anything. Always the same object, to be asked at each notification."""
         self._made = 0
 
     def __len__(self) -> int:
@@ -136,7 +138,7 @@ class Faults:
         """End one fault, or all of them. Returns how many."""
         kept = [] if fault_id is None else [fault for fault in self._faults if fault.id != fault_id]
         ended = len(self._faults) - len(kept)
-        self._faults = kept
+        self._faults[:] = kept
         return ended
 
     def of_notification(self, endpoint: Endpoint, body: bytes) -> Fault | None:
@@ -187,14 +189,18 @@ class FaultySender(WebhookSender):
 
     def __init__(self, sender: WebhookSender, faults: Faults) -> None:
         self._sender = sender
+        self._post = sender.post
         self._faults = faults
+        self._in_force = faults.in_force
 
     def post(
         self, endpoint: Endpoint, head: bytes, body: bytes, done: Callable[[AttemptResult], None]
     ) -> Callable[[], None]:
-        fault = self._faults.of_notification(endpoint, body) if len(self._faults) else None
+        if not self._in_force:
+            return self._post(endpoint, head, body, done)
+        fault = self._faults.of_notification(endpoint, body)
         if fault is None:
-            return self._sender.post(endpoint, head, body, done)
+            return self._post(endpoint, head, body, done)
         assert isinstance(fault.what, DeliveryFault)
         return _Suffering(
             fault.id, fault.what, lambda told: self._sender.post(endpoint, head, body, told), done

@@ -37,6 +37,10 @@ class Patience:
         if until > now >= self._again_at:
             self._pressed[line] = until
 
+    def is_pressed(self, line: Line) -> bool:
+        """Whether `relieve` would change anything."""
+        return line.is_slow or line in self._pressed
+
     def relieve(self, line: Line) -> None:
         """The line is nearly empty, or no more."""
         line.is_slow = False

@@ -50,6 +50,8 @@ class OriginPlaces(Generic[W]):
     def share(self, parallel: int) -> int:
         """How many attempts a lane that has `parallel` at most may have under way now; 0 or less is as good as 1."""
         own, every = self.live
+        if 2 * own.in_flight <= own.limit and 2 * every.in_flight <= every.limit:
+            return parallel
         share = 2 * parallel * (every.limit - every.in_flight) // every.limit
         own_share = 2 * parallel * (own.limit - own.in_flight) // own.limit
         return own_share if own_share < share else share

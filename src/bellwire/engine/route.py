@@ -128,6 +128,7 @@ class Router:
         deliveries = self._deliveries
         topics = self._announcements.topics(event)
         reached: set[SubscriptionId] = set()
+        may_be_settled = deliveries.may_be_settled(position)
         found: list[tuple[str, Match, bool]] = []
         for_sockets: list[tuple[str, Match, bool]] = []
         for topic, key in topics:
@@ -138,7 +139,7 @@ class Router:
                     for_sockets.append((topic, match, subscription in reached))
                 elif subscriber.subscription.expires_at <= self._now:
                     continue
-                elif not deliveries.was_settled(subscription, position, topic):
+                elif not (may_be_settled and deliveries.was_settled(subscription, position, topic)):
                     found.append((topic, match, subscription in reached))
                 if len(topics) > 1:
                     reached.add(subscription)

@@ -128,8 +128,7 @@ class LiveSubscriptions:
         parsed = [parse_stored(subscription, version.filters) for version in subscription.versions]
         subscriber = self.subscribers.open(subscription, parsed)
         self._track(subscription, parsed[-1])
-        self._delivery.opened(subscriber)
-        self._delivery.released(subscription.id)
+        self._delivery.restored(subscriber)
 
     async def open(self, subscription: Subscription, filters: Sequence[EventFilter]) -> None:
         """Begin a subscription whose only version starts at `head()`, called in the same step of the loop.

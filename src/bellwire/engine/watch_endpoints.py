@@ -140,12 +140,12 @@ class EndpointWatch:
     def attempted(self, attempt: Attempt, _event: Event | None) -> None:
         """Take note of an attempt; the deliveries call this for each one, on the hot path."""
         failure = attempt.failure
-        if failure is FailureCode.CANCELLED or attempt.is_over_socket:
+        if failure is FailureCode.CANCELLED:
             return  # it says nothing of an endpoint
         subscription = attempt.subscription
         health = self._health.get(subscription)
         if health is None:
-            if self._live.get(subscription) is None:
+            if attempt.is_over_socket or self._live.get(subscription) is None:
                 return  # it ended meanwhile
             health = self._health[subscription] = EndpointHealth(urlsplit(attempt.address).hostname or "")
         now = self._clock.monotonic()

@@ -19,6 +19,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._ahead_ms = 0
+        self._ahead_seconds = 0.0
         self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
@@ -29,12 +30,12 @@ class SystemClock:
         return time.time_ns() // 1_000_000 + self._ahead_ms
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._ahead_ms / 1000
+        return time.monotonic() + self._ahead_seconds
 
     @property
     def ahead_seconds(self) -> float:
         """By how much it was advanced, in all."""
-        return self._ahead_ms / 1000
+        return self._ahead_seconds
 
     def advance(self, by: timedelta) -> None:
         """Jump ahead, for development and tests. Never back: `by` is positive.
@@ -46,12 +47,14 @@ class SystemClock:
         if by <= timedelta(0) or timedelta(milliseconds=ahead_ms) > MAX_ADVANCE:
             raise ValueError(f"a clock is advanced by more than 0 and, in all, by at most {MAX_ADVANCE.days} days")
         self._ahead_ms = ahead_ms
+        self._ahead_seconds = ahead_ms / 1000
         for listener in self._listeners:
             listener()
 
     def rewind(self) -> None:
         """Back to the machine's time. Only while nobody keeps a time of this clock: between two engines."""
         self._ahead_ms = 0
+        self._ahead_seconds = 0.0
 
     def forget_listeners(self) -> None:
         """Those who listen are gone."""

@@ -39,6 +39,10 @@ class DeliveryControl(Protocol):
         """It is stored: what matched meanwhile, and from now on, may go out."""
         ...
 
+    def restored(self, subscriber: Subscriber) -> None:
+        """At start: the subscription is stored and matches events; what waits for it goes out once deliveries begin."""
+        ...
+
     def refiltered(self, subscription: SubscriptionId) -> None:
         """Its record has another version of filters in force; what matched before goes out as it was matched."""
         ...

@@ -484,7 +484,7 @@ async def test_after_a_restart_all_is_as_before(world: World) -> None:
     assert world.matched(PRESENCE, 3) == [(subscription.id, 1, 0)]
     assert world.matched(SESSIONS, 3) == []
     assert world.matched(SESSIONS, 4) == [(subscription.id, 2, 0)]
-    assert world.delivery.told == [("opened", subscription.id), ("released", subscription.id)]
+    assert world.delivery.told == [("restored", subscription.id)]
     unknown = SubscriptionId("5a0b8a3e-0000-4000-8000-ffffffffffff")
     with pytest.raises(NotFound):
         await world.subscriptions.get(world.caller(), GENERAL, unknown)

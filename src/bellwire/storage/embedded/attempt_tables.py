@@ -121,7 +121,7 @@ class AttemptTables:
                     attempt.address,
                     attempt.started_ms,
                     attempt.duration_us,
-                    CODE_OF[attempt.outcome],
+                    0 if attempt.outcome is AttemptOutcome.DELIVERED else CODE_OF[attempt.outcome],
                     attempt.failure,
                     attempt.status,
                     attempt.detail,
