@@ -79,6 +79,7 @@ from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
 from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
 from bellwire.engine.seed_load import Seeded, Seeding
+from bellwire.engine.steady_clock import SteadyClock
 from bellwire.engine.subscribe import Subscriptions
 from bellwire.engine.subscribe_live import LiveSubscriptions
 from bellwire.engine.subscribe_upkeep import SubscriptionUpkeep
@@ -403,6 +404,7 @@ async def _compose(  # noqa: PLR0917 - called once
     """Wire the engine and the API over what is open; returns the application and the notes."""
     directory, installation = stores.directory, stores.installation
     outgoing = sender if development is None else FaultySender(sender, development.faults)
+    steady = SteadyClock(clock)
     subscribers = Subscribers()
     unrouted = Unrouted()
     announcements = Announcements(directory)
@@ -459,7 +461,7 @@ async def _compose(  # noqa: PLR0917 - called once
         subscribers=subscribers,
         deliveries=deliveries,
         unrouted=unrouted,
-        clock=clock,
+        clock=steady,
         sockets=sockets,
         on_routed=counts.count,
     )
@@ -467,14 +469,14 @@ async def _compose(  # noqa: PLR0917 - called once
     sessions = Sessions(store=stores.sessions, directory=directory, installation=installation, clock=clock)
 
     async def expire() -> None:
-        await upkeep.expire_due(clock.now())
+        await upkeep.expire_due(steady.now())
         subscribers.forget_versions_below(deliveries.committed_watermark)
 
     async def end_socket_subscriptions() -> None:
         await engine.gateway.subscriptions.end_again()
 
     async def remind() -> None:
-        await publisher.publish(upkeep.due_reminders(clock.now()))
+        await publisher.publish(upkeep.due_reminders(steady.now()))
 
     async def forget_sessions() -> None:
         await sessions.sweep()
@@ -505,6 +507,7 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     engine.attempts.listen(watch.attempted)
     desk.on_closed(watch.forget)
+    desk.on_reactivated(watch.brought_back)
     engine.operations = Operations(live=live, deliveries=deliveries, watch=watch, clock=clock)
     replays = engine.replays = Replays(
         partition=EMBEDDED_PARTITION,
@@ -597,6 +600,7 @@ async def _compose(  # noqa: PLR0917 - called once
         installation=installation,
         validate=validate,
         clock=clock,
+        expiry_clock=steady,
         new_id=lambda: SubscriptionId(_new_uuid()),
     )
     gateway = engine.gateway = GatewayParts(

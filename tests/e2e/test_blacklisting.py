@@ -61,17 +61,19 @@ async def status_of(running: Running, subscription: str) -> dict[str, Any]:
     return found
 
 
-async def publish(running: Running, *uuids: str) -> None:
+async def publish(running: Running, *uuids: str, apart: bool = False) -> None:
+    """All of one ordering key, or each of its own."""
     topic = f"/restapi/v1.0/account/{running.demo.account_id}/a2p-sms/messages"
     body = {
-        "id": "1",
         "from": "+14842910071",
         "to": ["+16505550100"],
         "direction": "Inbound",
         "messageStatus": "Delivered",
         "text": "hi",
     }
-    answer = await running.publish(*({"event": topic, "body": body, "uuid": uuid} for uuid in uuids))
+    answer = await running.publish(
+        *({"event": topic, "body": {"id": uuid if apart else "1", **body}, "uuid": uuid} for uuid in uuids)
+    )
     assert answer["accepted"] == len(uuids), answer
 
 
@@ -144,6 +146,13 @@ async def test_renewing_lifts_it_after_another_handshake_and_failing_counts_from
     async with running_server(tmp_path) as running, endpoint.receiver() as receiver:
         id_ = (await running.subscribe(receiver.url, SESSION_FILTER))["id"]
         await fail_until_blacklisted(running, endpoint, id_)
+        operations = running.server.operations
+        for _ in range(2):
+            assert (await operations.test_event(SubscriptionId(id_))).failure is not None
+        shown = operations.health(SubscriptionId(id_))
+        assert (shown.failing_seconds, shown.blacklisted_in_seconds) == (None, None), "it is blacklisted already"
+        assert shown.failed >= 4, "what was tried is counted all the same"
+        running.clock.advance(timedelta(seconds=620))
         endpoint.handshake = echo_token  # notifications are refused as before
         renewed = await running.http.post(f"/restapi/v1.0/subscription/{id_}/renew", headers=await running.bearer())
         assert renewed.json()["status"] == "Active"
@@ -152,6 +161,7 @@ async def test_renewing_lifts_it_after_another_handshake_and_failing_counts_from
         left = health(SubscriptionId(id_)).blacklisted_in_seconds
         assert left is not None
         assert 590 < left <= 600
+        assert health(SubscriptionId(id_)).next_probe_in_seconds is None
         assert (await status_of(running, id_))["status"] == "Active"
 
 
@@ -166,6 +176,7 @@ async def test_with_the_permanent_policy_no_probe_is_made(tmp_path: Path) -> Non
         assert answer.json()["blacklistPolicy"] == "permanent", answer.text
         id_ = (await running.subscribe(receiver.url, SESSION_FILTER))["id"]
         await fail_until_blacklisted(running, endpoint, id_)
+        assert running.server.operations.health(SubscriptionId(id_)).next_probe_in_seconds is None
         handshakes = 0
 
         def count(request: ReceivedRequest) -> Reply:
@@ -245,3 +256,37 @@ async def test_a_success_in_time_means_that_nothing_was(tmp_path: Path) -> None:
         running.clock.advance(timedelta(seconds=1))
         health = running.server.operations.health(id_)
         assert (health.status, health.failures, health.failing_seconds) == (SubscriptionStatus.ACTIVE, 0, None)
+
+
+async def test_what_waits_in_memory_while_the_endpoint_asks_for_time_puts_nothing_off(tmp_path: Path) -> None:
+    """A page of the backlog is loaded when the endpoint asks to be left alone: warned half-way, blacklisted in time."""
+    endpoint = Endpoint()
+    async with WebhookReceiver() as operator, endpoint.receiver() as receiver:
+        environment = {"BELLWIRE_OPERATOR_WEBHOOK_URL": operator.url}
+        async with running_server(tmp_path, environment=environment) as running:
+            id_ = SubscriptionId((await running.subscribe(receiver.url, SESSION_FILTER))["id"])
+            operations = running.server.operations
+            endpoint.break_down(500)
+            await publish(running, "n", apart=True)
+            await until(lambda: operations.health(id_).failures)  # from here on it is asked one by one
+            await operations.pause(id_)
+            await publish(running, *(f"n{number}" for number in range(100)), apart=True)
+            await until(lambda: operations.health(id_).lane.backlog_rows == 101)
+            await until(lambda: not operations.health(id_).lane.in_flight)
+            tried = endpoint.tried
+            endpoint.reply = Reply(status=429, headers=(("Retry-After", "320"),))
+            await operations.resume(id_)
+            await until(lambda: operations.health(id_).failures == 1 and not operations.health(id_).lane.in_flight)
+            assert operations.health(id_).lane.waiting > 0, "the case is that a page is in memory"
+
+            running.clock.advance(timedelta(seconds=305))
+            await operator.wait_for(1)
+            assert endpoint.tried == tried + 1
+            running.clock.advance(timedelta(seconds=50))
+            await until(lambda: operations.health(id_).failures == 2 and not operations.health(id_).lane.in_flight)
+            assert operations.health(id_).lane.waiting > 0
+            running.clock.advance(timedelta(seconds=250))
+            await operator.wait_for(2)
+            assert endpoint.tried == tried + 2, "it was left alone as it had asked"
+            types = [request.json()["type"] for request in operator.notifications]
+            assert types == ["subscription.failing", "subscription.blacklisted"]

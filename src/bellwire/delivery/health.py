@@ -75,11 +75,14 @@ class EndpointHealth:
         if self.failing_since is not None:
             self.start_afresh()
 
-    def failed_with(self, failure: LastFailure, at: float) -> None:
-        """`at`: on the failing clock."""
+    def failed_with(self, failure: LastFailure, at: float | None) -> None:
+        """`at`: on the failing clock; None while its deliveries are held: a test event that fails meanwhile, or what
+        was under way, is counted and shown, and begins no failing time."""
         self.failed += 1
-        self.failures += 1
         self.last_failure = failure
+        if at is None:
+            return
+        self.failures += 1
         if self.failing_since is None:
             self.failing_since = at
 

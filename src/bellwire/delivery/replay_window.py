@@ -178,7 +178,7 @@ class ReplayWindow:
         self._complete(notification.place)
 
     def put_back(self, notification: Notification) -> None:
-        """No attempt was made, after all."""
+        """No attempt was made, after all, or nobody knows what came of it: it goes again."""
         self._in_flight -= 1
         self._items[notification.place].is_in_flight = False
 

@@ -2,6 +2,9 @@
 
 They go past holds, queues and order, and their failure is final as far as the deliveries are concerned. They share the
 places of draining lanes, so that they never take what is kept free for first attempts.
+
+An attempt that was begun is settled by whoever asked for it, whatever happens to the asker: one that is cut off may
+have reached the endpoint, so it is in history like any other.
 """
 
 from __future__ import annotations
@@ -10,13 +13,17 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from bellwire.delivery.failures import sentence
 from bellwire.delivery.notification import Notification
-from bellwire.engine.line import Line, Observe
+from bellwire.engine.line import Destination, Line, Observe
 from bellwire.engine.places import Gate
-from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult
+from bellwire.model.attempt import Attempt, AttemptOutcome, AttemptResult, FailureCode
 from bellwire.model.ids import SubscriptionId
 from bellwire.ports.clock import Clock
 from bellwire.ports.webhook_sender import WebhookSender
+
+Settle = Callable[[Attempt], Attempt]
+"""Takes an attempt that came to an end, or was cut off, sees to its record, and returns it as recorded."""
 
 
 class ApartAttempts:
@@ -38,15 +45,19 @@ class ApartAttempts:
         self._on_free = on_free
         self._turns = asyncio.Semaphore(at_once)
 
-    async def send(self, subscription: SubscriptionId, notification: Notification, headers: bytes) -> Attempt | None:
-        """One attempt, when its turn comes. The caller records what becomes of it.
+    async def send(
+        self, subscription: SubscriptionId, notification: Notification, headers: bytes, settle: Settle
+    ) -> Attempt | None:
+        """One attempt, when its turn comes.
 
         Args:
             notification: with its event.
             headers: lines that go out beside the others, each ended by CRLF.
+            settle: called exactly once if the attempt was begun, also when the caller is cancelled meanwhile: then,
+                unless the endpoint answered in the same moment, with failure CANCELLED.
 
         Returns:
-            None if the subscription is no more.
+            the attempt as settled; None if the subscription is no more, and nothing was begun.
 
         Raises:
             Unreadable: it can't be written.
@@ -59,19 +70,37 @@ class ApartAttempts:
             destination, gates = line.destination, line.places.draining
             uuid, head, body = destination.request(notification, notification.event)
             outcome: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
-            started_ms = self._clock.now_ms()
+            ended = partial(self._ended, destination, notification, uuid, self._clock.now_ms(), settle)
+            began = self._clock.monotonic()
             for gate in gates:
                 gate.in_flight += 1
             cancel = self._sender.post(destination.endpoint, head + headers, body, partial(_resolve, outcome))
             try:
                 result = await outcome
+            except asyncio.CancelledError:
+                if outcome.done() and not outcome.cancelled():
+                    ended(outcome.result())
+                else:
+                    ended(_cut_off(self._clock.monotonic() - began))
+                raise
             finally:
                 for gate in gates:
                     gate.in_flight -= 1
                     self._on_free(gate)
                 cancel()
+        return ended(result)
+
+    def _ended(  # noqa: PLR0917 - bound by `partial` at every attempt
+        self,
+        destination: Destination,
+        notification: Notification,
+        uuid: str,
+        started_ms: int,
+        settle: Settle,
+        result: AttemptResult,
+    ) -> Attempt:
         attempt = Attempt(
-            subscription=subscription,
+            subscription=destination.id,
             position=notification.position,
             topic=notification.topic,
             uuid=uuid,
@@ -84,8 +113,14 @@ class ApartAttempts:
             status=result.status,
             detail=result.detail,
         )
+        # Invariant: nothing without a trace. First the record; what is counted and logged is the attempt as recorded.
+        attempt = settle(attempt)
         self._observe(destination, attempt, notification.event)
         return attempt
+
+
+def _cut_off(seconds: float) -> AttemptResult:
+    return AttemptResult(FailureCode.CANCELLED, 0, sentence(FailureCode.CANCELLED), seconds)
 
 
 def _resolve(outcome: asyncio.Future[AttemptResult], result: AttemptResult) -> None:

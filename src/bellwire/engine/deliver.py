@@ -29,7 +29,7 @@ from bellwire.delivery.schedule import (
     is_refusal,
 )
 from bellwire.delivery.settling import Settling
-from bellwire.engine.apart import ApartAttempts
+from bellwire.engine.apart import ApartAttempts, Settle
 from bellwire.engine.backlog_rows import BacklogRows
 from bellwire.engine.commits import Commits
 from bellwire.engine.delivery_limits import DeliveryLimits
@@ -197,10 +197,10 @@ class Deliveries:
     # Attempts outside the lanes
 
     async def send_apart(
-        self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b""
+        self, subscription: SubscriptionId, notification: Notification, *, headers: bytes = b"", settle: Settle
     ) -> Attempt | None:
         """One attempt of a notification that its lane knows nothing of; see `engine.apart`."""
-        return await self._apart.send(subscription, notification, headers)
+        return await self._apart.send(subscription, notification, headers, settle)
 
     def record(self, *attempts: Attempt) -> None:
         """Put attempts that were made apart into history, with the next commit. They settle nothing as long as their
@@ -333,7 +333,7 @@ class Deliveries:
         return LaneView(
             mode=lane.mode,
             is_held=lane.paused,
-            is_trying=bool(lane.in_flight or lane.reading or lane.waiting),
+            is_trying=line.is_trying(self._clock.monotonic()),
             waiting=lane.waiting,
             in_flight=lane.in_flight,
             backlog_rows=lane.backlog_rows,
@@ -584,10 +584,11 @@ class Deliveries:
     ) -> Expired | None:
         """Give up the oldest rows of a backlog: at most `most_rows`, none above `up_to`, but for what is under way.
 
-        Each is in history as given up, with `detail`. Durable on return.
+        Each is in history as given up, with `detail`. They go with the next commit, and nothing brings them back: the
+        caller counts and names them, whether or not the disk takes that commit at once.
 
         Returns:
-            None if there is nothing to give up now.
+            None if there is nothing to give up now, or the disk takes no commit.
         """
         line = self._lines.get(subscription)
         if line is None:
@@ -604,8 +605,9 @@ class Deliveries:
             uuid = "" if event is None else event.uuid
             self._ledger.record(self._without_attempt(line, notification, uuid, detail))
         self._pump(line)
-        if not dropped or not await self.commit():
+        if not dropped:
             return None
+        self._commits.soon()
         return Expired(rows=len(dropped), first=dropped[0].position, last=dropped[-1].position)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

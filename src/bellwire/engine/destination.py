@@ -93,11 +93,16 @@ class Desk:
         self._deliveries = deliveries
         self._subscribers = subscribers
         self._rendering = rendering
-        self._listeners: list[Callable[[SubscriptionId], None]] = []
+        self._closed: list[Callable[[SubscriptionId], None]] = []
+        self._reactivated: list[Callable[[SubscriptionId], None]] = []
 
     def on_closed(self, listener: Callable[[SubscriptionId], None]) -> None:
         """Be told, from the event loop, of each subscription that ends."""
-        self._listeners.append(listener)
+        self._closed.append(listener)
+
+    def on_reactivated(self, listener: Callable[[SubscriptionId], None]) -> None:
+        """Be told, from the event loop, of each that its owner brought back, before anything goes out."""
+        self._reactivated.append(listener)
 
     def opened(self, subscriber: Subscriber) -> None:
         self._open(subscriber, held=True)
@@ -119,10 +124,12 @@ class Desk:
 
     def closed(self, subscription: SubscriptionId) -> None:
         self._deliveries.close(subscription)
-        for listener in self._listeners:
+        for listener in self._closed:
             listener(subscription)
 
     def reactivate(self, subscription: SubscriptionId) -> None:
+        for listener in self._reactivated:
+            listener(subscription)
         self._deliveries.release(subscription)
 
     def oldest_pending(self, subscription: SubscriptionId) -> Position | None:

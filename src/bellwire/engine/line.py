@@ -69,6 +69,14 @@ class Line:
         """It stayed half full for longer than the router's patience, and was not nearly empty since."""
         self.cancels: dict[Notification, Callable[[], None]] = {}
 
+    def is_trying(self, now: float) -> bool:
+        """Whether an attempt is under way, or will be as soon as the loop, the disk or a place allows.
+
+        What waits in memory while the endpoint is left alone is neither: it may be a quarter of an hour away.
+        """
+        is_due = self.timer is not None and self.wake_at <= now
+        return bool(self.lane.in_flight or self.lane.reading or is_due or (self.lane.waiting and self.starved_at))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneView:

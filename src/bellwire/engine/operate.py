@@ -104,11 +104,9 @@ class Operations:
         record = self._webhook(subscription)
         sample = self._sample(record)
         async with self._testing:
-            attempt = await self._deliveries.send_apart(subscription, sample, headers=TEST_HEADER)
+            attempt = await self._deliveries.send_apart(subscription, sample, headers=TEST_HEADER, settle=self._tested)
         if attempt is None:
             raise _not_found(subscription)
-        attempt = msgspec.structs.replace(attempt, position=LOG_START)
-        self._deliveries.record(attempt)
         return attempt
 
     async def probe(self, subscription: SubscriptionId) -> Probed:
@@ -171,6 +169,11 @@ class Operations:
             backlog_rows=self._deliveries.view(id_).backlog_rows,
         )
         return changed
+
+    def _tested(self, attempt: Attempt) -> Attempt:
+        attempt = msgspec.structs.replace(attempt, position=LOG_START)
+        self._deliveries.record(attempt)
+        return attempt
 
     def _webhook(self, id_: SubscriptionId) -> Subscription:
         record = self._live.get(id_)

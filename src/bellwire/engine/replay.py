@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 import msgspec
@@ -128,10 +129,8 @@ class Replays:
         sending = [task for job in jobs for task in job.sending]
         if sending:
             await asyncio.wait(sending, timeout=drain_seconds)
-            for task in sending:
-                task.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
         for job in jobs:
+            await _cut_off(job)
             with contextlib.suppress(Unavailable):
                 await self._save(job)
 
@@ -180,9 +179,6 @@ class Replays:
         if job.task is not None:
             job.task.cancel()
             await asyncio.gather(job.task, return_exceptions=True)
-        for task in list(job.sending):
-            task.cancel()
-        await asyncio.gather(*job.sending, return_exceptions=True)
         await self._end(job, ReplayState.CANCELLED, "An operator cancelled it.")
         return job.replay
 
@@ -324,15 +320,19 @@ class Replays:
         attempt: Attempt | None = None
         with contextlib.suppress(Unreadable):  # re-filtered this moment: it is matched again
             async with self._places:
-                attempt = await self._deliveries.send_apart(replay.subscription, sent, headers=header)
-        if attempt is None or attempt.failure is FailureCode.CANCELLED:  # the end of the subscription, or ours
+                attempt = await self._deliveries.send_apart(
+                    replay.subscription, sent, headers=header, settle=partial(self._attempted, job, notification)
+                )
+        if attempt is None:  # nothing was begun
             job.window.put_back(notification)
-        else:
-            self._attempted(job, notification, attempt)
         job.changed.set()
 
-    def _attempted(self, job: _Job, notification: Notification, attempt: Attempt) -> None:
+    def _attempted(self, job: _Job, notification: Notification, attempt: Attempt) -> Attempt:
+        """Note what came of an attempt; returns it as history will show it."""
         number = job.window.tries(notification) + 1
+        if attempt.failure is FailureCode.CANCELLED:  # the end of the subscription, or ours: who knows what came of it
+            job.window.put_back(notification)
+            return self._noted(job, attempt, number, AttemptOutcome.FAILED, None)
         came = _came(attempt)
         pause = job.window.finished(notification, came, self._clock.monotonic(), jitter=self._random.random())
         if came is Came.TAKEN:
@@ -340,11 +340,6 @@ class Replays:
         else:
             outcome = AttemptOutcome.GIVEN_UP if pause is None else AttemptOutcome.FAILED
         next_try_ms = None if pause is None else self._clock.now_ms() + int(pause * 1000)
-        job.attempts.append(
-            msgspec.structs.replace(
-                attempt, number=number, outcome=outcome, next_try_ms=next_try_ms, replay=job.replay.id
-            )
-        )
         job.replay = msgspec.structs.replace(
             job.replay,
             delivered=job.replay.delivered + (outcome is AttemptOutcome.DELIVERED),
@@ -352,7 +347,17 @@ class Replays:
             failed_attempts=job.replay.failed_attempts + (came is not Came.TAKEN),
             reason=job.replay.reason if came is Came.TAKEN else attempt.detail,
         )
+        return self._noted(job, attempt, number, outcome, next_try_ms)
+
+    def _noted(
+        self, job: _Job, attempt: Attempt, number: int, outcome: AttemptOutcome, next_try_ms: int | None
+    ) -> Attempt:
+        attempt = msgspec.structs.replace(
+            attempt, number=number, outcome=outcome, next_try_ms=next_try_ms, replay=job.replay.id
+        )
+        job.attempts.append(attempt)
         job.is_dirty = True
+        return attempt
 
     async def _wait(self, job: _Job, *, is_held: bool) -> None:
         """Until something may have to be done."""
@@ -394,6 +399,7 @@ class Replays:
             raise
 
     async def _end(self, job: _Job, state: ReplayState, reason: str) -> None:
+        await _cut_off(job)
         job.replay = msgspec.structs.replace(
             job.replay, state=state, reason=reason or job.replay.reason, ended_ms=self._clock.now_ms()
         )
@@ -420,6 +426,14 @@ class Replays:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fatal(error)
+
+
+async def _cut_off(job: _Job) -> None:
+    """End what is under way; each attempt that was begun is among the job's attempts then."""
+    sending = list(job.sending)
+    for task in sending:
+        task.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
 
 
 class _Filters:

@@ -136,23 +136,26 @@ class Retention:
     async def _expire(self, subscription: SubscriptionId, up_to: Position, most: int, reason: str) -> None:
         """Drop a subscription's oldest rows, and say which."""
         rows, first, last = 0, None, LOG_START
-        while rows < most:
-            dropped = await self._deliveries.expire(subscription, up_to, min(CHUNK_ROWS, most - rows), reason)
-            if dropped is None:
-                break
-            first = dropped.first if first is None else first
-            rows, last = rows + dropped.rows, dropped.last
-            await asyncio.sleep(0)
-        if rows:
-            self.dropped["notifications"] += rows
-            _log.warning(
-                "backlog.expired",
-                subscription_id=subscription,
-                rows=rows,
-                from_position=first,
-                to_position=last,
-                reason=reason,
-            )
+        try:
+            while rows < most:  # each round begins with the commit of what the one before dropped
+                dropped = await self._deliveries.expire(subscription, up_to, min(CHUNK_ROWS, most - rows), reason)
+                if dropped is None:
+                    break
+                first = dropped.first if first is None else first
+                rows, last = rows + dropped.rows, dropped.last
+                await asyncio.sleep(0)
+        finally:  # Invariant: nothing without a trace. Also when the disk fails, or the server stops, in the middle.
+            if rows:
+                self.dropped["notifications"] += rows
+                _log.warning(
+                    "backlog.expired",
+                    subscription_id=subscription,
+                    rows=rows,
+                    from_position=first,
+                    to_position=last,
+                    reason=reason,
+                )
+        await self._deliveries.commit()  # what is trimmed next asks the disk what the backlog still needs
 
     # Attempts
 

@@ -67,13 +67,16 @@ class Subscriptions:
         validate: AddressValidation,
         clock: Clock,
         new_id: Callable[[], SubscriptionId],
+        expiry_clock: Clock | None = None,
     ) -> None:
+        """`expiry_clock`: says who has expired; lifetimes are granted from `clock` on. One and the same by default."""
         self._live = live
         self._store = store
         self._directory = directory
         self._installation = installation
         self._validate = validate
         self._clock = clock
+        self._expiry_clock = expiry_clock or clock
         self.new_id = new_id
         self._creating: Counter[tuple[ClientId, ExtensionId, SubscriptionApi]] = Counter()
         """Creations under way, by whose limit they count against."""
@@ -90,7 +93,7 @@ class Subscriptions:
 
     def list(self, caller: Caller, api: SubscriptionApi) -> list[Subscription]:
         """The caller's subscriptions, oldest first, whatever their transport."""
-        now = self._clock.now()
+        now = self._expiry_clock.now()
         mine = (subscriber.subscription for subscriber in self._live.subscribers.of_owner(caller.extension_id))
         return [s for s in mine if s.client_id == caller.client_id and s.api is api and s.expires_at > now]
 
@@ -100,7 +103,7 @@ class Subscriptions:
         Raises:
             NotFound: CMN-102, or SUB-507 for a day after it expired.
         """
-        now = self._clock.now()
+        now = self._expiry_clock.now()
         record = self._live.get(subscription)
         if (
             record is not None

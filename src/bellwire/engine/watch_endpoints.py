@@ -97,7 +97,7 @@ class EndpointWatch:
         self._failing: dict[SubscriptionId, EndpointHealth] = {}
         self._outage = OutageWatch()
         self._probe_at: dict[SubscriptionId, float] = {}
-        """Of blacklisted subscriptions that heal: when each is tried again, in running time."""
+        """Of blacklisted subscriptions: when each is tried again, in running time."""
         self._probing: dict[SubscriptionId, asyncio.Task[Probed]] = {}
         self._places = asyncio.Semaphore(PROBES_AT_ONCE)
         self._looked_at = asyncio.get_running_loop().time()
@@ -130,8 +130,10 @@ class EndpointWatch:
 
     def next_probe_in(self, subscription: SubscriptionId) -> float | None:
         """Seconds; None if it is not blacklisted, or does not heal by itself."""
-        at = self._probe_at.get(subscription)
-        return None if at is None else max(0.0, at - self._clock.monotonic())
+        at, record = self._probe_at.get(subscription), self._live.get(subscription)
+        if at is None or record is None or not self._heals(record):
+            return None
+        return max(0.0, at - self._clock.monotonic())
 
     # What happens
 
@@ -160,8 +162,17 @@ class EndpointWatch:
         else:
             self._outage.reached(host, now)
         last = LastFailure(failure, attempt.status, attempt.detail, attempt.started_ms)
-        health.failed_with(last, self._outage.failing_clock(now))
-        self._failing[subscription] = health
+        record = self._live.get(subscription)
+        if record is None or record.is_held:
+            health.failed_with(last, None)
+        else:
+            health.failed_with(last, self._outage.failing_clock(now))
+            self._failing[subscription] = health
+
+    def brought_back(self, subscription: SubscriptionId) -> None:
+        """Its address answered the handshake: it begins anew, and is not to be tried by a probe."""
+        self._probe_at.pop(subscription, None)
+        self.start_afresh(subscription)
 
     def start_afresh(self, subscription: SubscriptionId) -> None:
         """Its failing so far counts no more: an operator paused or resumed it."""
@@ -339,8 +350,7 @@ class EndpointWatch:
             _log.info("subscription.probed", subscription_id=id_, is_active=False, reason=refused.message)
             return Probed(is_active=False, code=refused.code, reason=refused.message)
         await self._upkeep.lift_blacklisting_in_turn(id_)
-        self._probe_at.pop(id_, None)
-        self.start_afresh(id_)
+        self.brought_back(id_)
         self._deliveries.release(id_)
         self.reactivated += 1
         self._alerts.tell(

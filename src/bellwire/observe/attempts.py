@@ -15,6 +15,7 @@ import structlog
 
 from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.event import Event
+from bellwire.model.ids import LOG_START
 from bellwire.observe.metrics import END_TO_END_SECONDS, Durations, Metrics
 from bellwire.observe.traces import Traces
 
@@ -42,7 +43,7 @@ class AttemptWatch:
         metrics.watch_durations("bellwire_delivery_seconds", "How long attempts took", self._durations)
         metrics.watch_durations(
             "bellwire_end_to_end_seconds",
-            "From handing an event over to its delivery, by notification; replays left out",
+            "From handing an event over to its delivery, by notification; replays and test events left out",
             self._end_to_end,
         )
 
@@ -62,7 +63,7 @@ class AttemptWatch:
         else:  # an enum's hash costs more than all the rest of this
             self._others[attempt.outcome, attempt.failure or ""] += 1
         self._durations.observe(attempt.duration_us / 1e6)
-        if delivered and event is not None and attempt.replay is None:
+        if delivered and event is not None and attempt.replay is None and attempt.position > LOG_START:
             since_ms = event.received_ms or event.timestamp_ms
             self._end_to_end.observe(attempt.duration_us / 1e6 + (attempt.started_ms - since_ms) / 1e3)
         if self._debug or (not (delivered and attempt.number == 1) and not attempt.is_over_socket):

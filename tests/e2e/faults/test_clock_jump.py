@@ -53,7 +53,7 @@ async def test_a_clock_that_is_set_days_ahead_and_back_loses_and_blames_nothing(
             await until(lambda: health(id_).failures >= 2)
             await pass_hours(running, MINUTE)  # retention has seen the right time
 
-            for jump in (timedelta(days=4), timedelta(days=-8)):
+            for jump in (timedelta(days=8), timedelta(days=-16)):  # longer than the lifetime of a subscription
                 clock.off += jump
                 await publish(running, 20)
                 await pass_hours(running, MINUTE)
@@ -61,6 +61,8 @@ async def test_a_clock_that_is_set_days_ahead_and_back_loses_and_blames_nothing(
                 assert (now.status, now.lane.backlog_rows) == (SubscriptionStatus.ACTIVE, len(sent))
                 assert now.failing_seconds is not None
                 assert now.failing_seconds < 600
+                shown = await running.http.get(f"/restapi/v1.0/subscription/{id_}", headers=await running.bearer())
+                assert shown.status_code == 200, "its owner may renew it"
                 assert await figure(running, "bellwire_retention_suspended") == 1
 
             async with down.receiver:
@@ -75,3 +77,5 @@ async def test_a_clock_that_is_set_days_ahead_and_back_loses_and_blames_nothing(
     suspended = [line for line in log if line["event"] == "retention.suspended"]
     assert len(suspended) == 2
     assert all("jumped" in line["reason"] for line in suspended)
+    held = [line for line in log if line["event"] == "subscriptions.expiry_held"]
+    assert len(held) == 2

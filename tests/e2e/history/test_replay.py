@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bellwire.testing.receiver import ReceivedRequest, Reply, WebhookReceiver
 from tests.e2e.history.operator import MESSAGES, Operator, Remote, message, until
@@ -265,3 +266,66 @@ async def test_an_unknown_event_or_subscription_can_not_be_replayed(
     await operator.ask("POST", f"/subscriptions/{subscription}/replay", status=404, json={"event": "m1"})
     await operator.ask("POST", "/subscriptions/none/replay", status=404, json={"from": LONG_AGO})
     await operator.get("/replays/none", status=404)
+
+
+@pytest.mark.parametrize("ended_by", ["cancelling", "the end of the subscription", "a stop of the server"])
+async def test_an_attempt_that_is_cut_off_reached_the_endpoint_and_is_in_history(
+    tmp_path: Path, receiver: WebhookReceiver, ended_by: str
+) -> None:
+    async with running_server(tmp_path / "data") as running:
+        operator = Operator(running)
+        subscription = (await running.subscribe(receiver.url, MESSAGES))["id"]
+        await running.publish(message(running, 1))
+        await receiver.wait_for(1)
+        receiver.answer = lambda _: Reply(never=True)
+        path = f"/subscriptions/{subscription}/replay"
+        replay = (await operator.ask("POST", path, status=202, json={"event": "m1"}))["id"]
+        await receiver.wait_for(2)
+        if ended_by == "cancelling":
+            await operator.ask("DELETE", f"/replays/{replay}")
+        elif ended_by == "the end of the subscription":
+            await running.http.delete(f"/restapi/v1.0/subscription/{subscription}", headers=await running.bearer())
+            await operator.until(f"/replays/{replay}", lambda replay: replay["state"] == "cancelled")
+        else:
+            await operator.ask("POST", f"/subscriptions/{subscription}/pause")  # the next process sends nothing
+        if ended_by != "a stop of the server":
+            attempts = await operator.records("/deliveries", replay=replay)
+    if ended_by == "a stop of the server":
+        async with running_server(tmp_path / "data") as running:
+            attempts = await Operator(running).records("/deliveries", replay=replay)
+            assert (await Operator(running).get(f"/replays/{replay}"))["state"] == "running", "it is not done"
+    [attempt] = attempts
+    assert (attempt["uuid"], attempt["number"], attempt["outcome"]) == ("m1", 1, "failed")
+    assert (attempt["failureCode"], attempt["nextTryAt"]) == ("cancelled", None)
+    assert attempt["detail"].startswith("Bellwire ended the attempt before it had an outcome")
+
+
+async def test_logs_and_metrics_tell_of_replays_and_test_events_what_history_does(tmp_path: Path) -> None:
+    async with WebhookReceiver() as receiver:
+        with capture_logs() as log:
+            async with running_server(tmp_path) as running:
+                operator = Operator(running)
+                subscription = (await running.subscribe(receiver.url, MESSAGES))["id"]
+                await running.publish(message(running, 1))
+                await receiver.wait_for(1)
+                answers = iter([Reply(status=500), Reply(status=500)])
+                receiver.answer = lambda _: next(answers, Reply())
+                path = f"/subscriptions/{subscription}"
+                replay = (await operator.ask("POST", f"{path}/replay", status=202, json={"event": "m1"}))["id"]
+                await operator.until(f"/replays/{replay}", lambda replay: replay["state"] == "done")
+                await operator.ask("POST", f"{path}/test")
+                metrics = (await running.http.get("/metrics")).text
+                recorded = await operator.records("/deliveries", replay=replay)
+    told = [line for line in log if line["event"] == "delivery.attempted" and line["replay_id"] == replay]
+    assert [(line["attempt_number"], line["decision"]) for line in told] == [
+        (1, "failed"),
+        (2, "failed"),
+        (3, "delivered"),
+    ]
+    assert [(line["number"], line["outcome"]) for line in reversed(recorded)] == [
+        (line["attempt_number"], line["decision"]) for line in told
+    ]
+    assert [line["retry_at"] is None for line in told] == [False, False, True]
+    figures = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and not line.startswith("#"))
+    assert not any("given_up" in name for name, value in figures.items() if float(value))
+    assert float(figures["bellwire_end_to_end_seconds_count"]) == 1, "the replay and the test event are left out"

@@ -12,11 +12,13 @@ from structlog.testing import capture_logs
 
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.retention import Retention, RetentionLimits
+from bellwire.errors import Unavailable
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, Position, SubscriptionId
 from bellwire.ports.backlog import BacklogTotals
 from bellwire.ports.retention import AttemptHour, LogExtent
 from bellwire.storage.memory import MemoryEngine
 from tests.conformance.event_log import an_event
+from tests.doubles import delivering
 from tests.doubles.stepped_clock import SteppedClock
 
 HOUR = 3600.0
@@ -32,6 +34,7 @@ class Store:
     hours: list[AttemptHour] = field(default_factory=list)
     dropped_before_ms: list[int] = field(default_factory=list)
     head: Position = LOG_START
+    totals: Mapping[SubscriptionId, BacklogTotals] = field(default_factory=dict)
 
     async def note_time(self, now_ms: int) -> int | None:
         before = self.notes[-1][0] if self.notes else None
@@ -45,7 +48,7 @@ class Store:
         return self.extent
 
     async def backlog_totals(self) -> Mapping[SubscriptionId, BacklogTotals]:
-        return {}
+        return self.totals
 
     async def needed(self, first: Position, last: Position) -> Sequence[int]:
         return []
@@ -181,3 +184,48 @@ async def test_old_hours_of_attempts_go_early_when_there_are_too_many_but_never_
     stage.store.hours = [AttemptHour(now + 1000, 900 * MIB)]
     await stage.retention.sweep()
     assert stage.store.dropped_before_ms[1] == now - round(72 * HOUR * 1000)
+
+
+async def test_what_is_dropped_is_counted_and_named_though_the_disk_refuses_its_commit_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id_ = SubscriptionId("s")
+    stage = delivering.Stage()
+    await stage.start("s")
+    deliveries, backlog = stage.deliveries, stage.engine.backlog
+    deliveries.hold(id_)
+    for _ in range(10):
+        await stage.publish("s")
+    assert await deliveries.commit()
+    commit, refused = backlog.commit, 0
+
+    async def refusing(*arguments: Any) -> None:
+        nonlocal refused
+        if arguments[4] and not refused:  # rows are to go
+            refused += 1
+            raise Unavailable("The disk is full for a moment.")
+        await commit(*arguments)
+
+    monkeypatch.setattr(backlog, "commit", refusing)
+    retention = Retention(
+        partition=EMBEDDED_PARTITION,
+        store=Store(totals={id_: BacklogTotals(rows=10, size_bytes=0, oldest=Position(1))}),
+        log=stage.engine.event_log,
+        backlog=backlog,
+        deliveries=deliveries,
+        clock=stage.clock,
+        limits=RetentionLimits(log_bytes=100 * MIB, history_bytes=100 * MIB, backlog_rows=7),
+    )
+
+    with capture_logs() as logs:
+        await retention.sweep()
+
+    await delivering.until(lambda: stage.rows == 7)
+    assert refused == 1
+    assert retention.dropped["notifications"] == 3
+    [named] = [line for line in logs if line["event"] == "backlog.expired"]
+    assert (named["rows"], named["from_position"], named["to_position"]) == (3, 1, 3)
+    given_up = await backlog.attempts_of(id_, 10)
+    assert [attempt.position for attempt in given_up] == [3, 2, 1]
+    await stage.stop()
+    assert stage.failures == []
