@@ -95,7 +95,8 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
             "animation": False,
             "aria": {"enabled": True},
             "useUTC": True,
-            "grid": {"left": 8, "right": 16, "top": 34, "bottom": 8, "containLabel": True},
+            # On the right, half of the last time is beyond the axis.
+            "grid": {"left": 8, "right": 36, "top": 34, "bottom": 8, "containLabel": True},
             "legend": {"top": 0, "left": 0, "icon": "roundRect", "textStyle": {":color": _TEXT}},
             "tooltip": {"trigger": "axis", "confine": True},
             "xAxis": {

@@ -44,10 +44,16 @@ class _Event:
         visitor = self._visitor
         try:
             self._logged = await visitor.facade.event(visitor.scope, name)
-        except NotFound as unknown:
+        except NotFound:
             link = h("a", {"href": visitor.link("/events")}, "Search the events")
             Region(h("div", {"class": "heading"}, h("h1", None, "Event")))
-            Region(h("div", {"class": "panel"}, empty("There is no such event.", f"{unknown.message} ", link, ".")))
+            Region(
+                h(
+                    "div",
+                    {"class": "panel"},
+                    empty("There is no such event.", "It may be older than what is kept. ", link, "."),
+                )
+            )
             return
         event = self._logged.event
         Region(

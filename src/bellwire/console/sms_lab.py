@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from nicegui import ui
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ from bellwire.console.region import Region, Values, text_of
 from bellwire.console.sms_facade import SmsLab, Talk
 from bellwire.console.visitor import Visitor
 from bellwire.console.words import BAD, GOOD, PLAIN, WARN, clock_time, count
+from bellwire.engine.accept_batch import Accepted
 from bellwire.errors import InvalidRequest
 from bellwire.model.directory import PhoneNumber
 from bellwire.model.sms import BatchStatus, ConsentStatus, MessageDirection, MessageStatus
@@ -26,6 +28,7 @@ from bellwire.sms.numbers import Unusable, recipient_number
 REFRESH_SECONDS = 1.0
 MOST_HANDSETS = 12
 KEPT_EVENTS = 40
+LISTED_REJECTIONS = 5
 
 _FAMILIES = frozenset({"a2p_batch", "a2p_message", "a2p_opt_out"})
 _FIRST_HANDSETS = ("+12015550141", "+12015550142", "+12015550143")
@@ -114,9 +117,7 @@ class _Lab:
             said = " ".join(f"{entry.message}." for entry in refused.entries)
             self._sent.show(h("div", {"class": "note bad", "role": "alert"}, said))
             return
-        rejected = f", {len(accepted.rejected)} rejected" if accepted.rejected else ""
-        said = f"Batch {accepted.batch.id[:8]} is accepted: {count(accepted.batch.size, 'message')}{rejected}."
-        self._sent.show(h("p", {"class": "note good", "role": "status"}, said))
+        self._sent.show(_sent(accepted))
         for recipient in recipients:
             number = recipient_number(recipient)
             if not isinstance(number, Unusable):
@@ -281,6 +282,26 @@ def _handset_form() -> Html:
         text_field("handset", "Another handset", placeholder="+12015550144", is_required=True, limit=20),
         h("button", {"type": "submit"}, "Add"),
     )
+
+
+def _sent(accepted: Accepted) -> Html:
+    """What a batch came to, with the reasons of the first entries that were rejected."""
+    size, rejected = accepted.batch.size, len(accepted.rejected)
+    said = f"Batch {accepted.batch.id[:8]} is accepted: {count(size, 'message')}"
+    if not rejected:
+        return h("p", {"class": "note good", "role": "status"}, f"{said}.")
+    entries = [msgspec.json.decode(entry, type=_Rejected) for entry in accepted.rejected[:LISTED_REJECTIONS]]
+    reasons = [h("li", None, f"{entry.to[0]}: {entry.description} ({entry.error_code})") for entry in entries]
+    if rejected > LISTED_REJECTIONS:
+        reasons.append(h("li", None, f"and {rejected - LISTED_REJECTIONS} more"))
+    marks = {"class": "note warn", "role": "status"} if size else {"class": "note bad", "role": "alert"}
+    return h("div", marks, h("p", None, f"{said}, {rejected} rejected."), h("ul", None, *reasons))
+
+
+class _Rejected(msgspec.Struct, rename="camel"):
+    to: list[str]
+    error_code: str
+    description: str
 
 
 def _say_form(field: str, handset: str) -> Html:

@@ -251,9 +251,17 @@ async def test_stop_on_a_handset_of_the_sms_lab_brings_an_opt_out_event(
         assert await serious_findings(page, only="color-contrast") == []
         await keep_picture(page, "sms lab dark")
 
-        await page.get_by_label("To", exact=True).fill("12")
+        await page.get_by_label("To", exact=True).fill("12 +12015550141")
         await page.get_by_role("button", name="Send", exact=True).click()
-        await expect(page.get_by_text("0 messages, 1 rejected")).to_be_visible()
+        await expect(page.get_by_role("status").get_by_text("1 message, 1 rejected")).to_be_visible()
+        await page.get_by_label("To", exact=True).fill("+442071838750 12 12 12 12 12 12")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        alert = page.get_by_role("alert")
+        await expect(alert).to_contain_text("0 messages, 7 rejected")
+        await expect(alert.get_by_role("listitem").first).to_contain_text(
+            re.compile(r"\+442071838750: .+ \(SMS-RC-410\)")
+        )
+        await expect(alert.get_by_role("listitem").last).to_have_text("and 2 more")
     [opt_out] = await receiver.wait_for(1, timeout=30)
     assert opt_out.json()["body"]["from"] == "+16505550180"
     assert opt_out.json()["body"]["to"] == "+12015550142"
@@ -275,6 +283,7 @@ async def test_charts_of_the_last_minutes(console: Console) -> None:
     ("path", "said"),
     [
         ("/events/nothing", "There is no such event."),
+        ("/events/nothing", "It may be older than what is kept. Search the events."),
         ("/subscriptions/nothing", "There is no such subscription."),
         ("/nothing", "The console has no page /nothing."),
         ("/deliveries?event=nothing", "Resource for parameter [event] is not found"),
