@@ -23,7 +23,6 @@ from tests.integration.transports.name_server import NameServer, serving_names
 
 HEALTHY = 14
 ROUNDS = 5
-MOST_ROUNDS = 9
 EVENTS = 100
 """Of a round; each goes to all healthy endpoints, so that 14 of its 1,400 times are beyond the percentile."""
 PACE_SECONDS = 0.01
@@ -122,16 +121,14 @@ async def test_with_thirty_per_cent_black_holes_the_p99_of_the_others_at_most_do
 
         await clocked.round(server, "warm-up", "Outbound")
         baselines, troubled = [], []
-        for number in range(MOST_ROUNDS):
+        for number in range(ROUNDS):
             baselines.append(await without(number))
             troubled.append(await beside(number))
-            bearable = 2 * median(baselines) + NOISE_SECONDS
-            if number + 1 >= ROUNDS and median(troubled) <= bearable:
-                break
         health = [await server.health(hole) for hole in old]
 
     print(f"p99 without {baselines}, beside {troubled}")  # noqa: T201 - pytest shows it when the test fails
     assert [of["lastFailure"]["failureCode"] for of in health] == ["response_timeout", "connect_timeout", "dns"]
     assert [of["deliveries"]["backlogRows"] for of in health] == [EVENTS * len(troubled)] * 3, "all of theirs waits"
     assert len({name for name, _ in names.asked}) >= ROUNDS, "each new name was looked up, and none was answered"
+    bearable = 2 * median(baselines) + NOISE_SECONDS
     assert median(troubled) <= bearable, f"{median(troubled):.4f} s beside them, {median(baselines):.4f} s without"
