@@ -243,8 +243,12 @@ class HistoryContract:
 
         assert outcomes.is_complete
         first, second = outcomes.records
-        assert (first.subscription, first.topic, first.attempts, first.last) == (ONE, "/t", 2, again)
-        assert (second.subscription, second.attempts, second.last) == (TWO, 1, elsewhere)
+        assert first.last is not None
+        assert second.last is not None
+        assert (first.subscription, first.topic, first.attempts, first.last.attempt) == (ONE, "/t", 2, again)
+        assert (second.subscription, second.attempts, second.last.attempt) == (TWO, 1, elsewhere)
+        listed = (await engine.history.attempts(AttemptQuery(position=Position(5)), None, 10)).records
+        assert {first.last, second.last} <= set(listed), "under the number that the list of attempts gives it"
         assert (first.replays_delivered, second.replays_delivered) == (0, 1)
 
     async def test_the_backlog_is_counted_and_paged(self, engine: HistoryUnderTest) -> None:

@@ -123,7 +123,8 @@ class Authenticator:
     def _key_of(self, request: Request, kind: KeyKind) -> ApiKey:
         scheme, _, shown = request.headers.get("authorization", "").strip().partition(" ")
         if not scheme:
-            raise Unauthenticated("CMN-405", f"A {kind} key is needed: send it as Authorization: Bearer <key>")
+            article = "An" if kind is KeyKind.ADMIN else "A"
+            raise Unauthenticated("CMN-405", f"{article} {kind} key is needed: send it as Authorization: Bearer <key>")
         if scheme.lower() != "bearer":
             raise Unauthenticated("OAU-151", f"Authorization method not supported: send the {kind} key as Bearer")
         key = self._credentials.key_with_hash(hash_secret(shown.strip())) if len(shown) <= _MAX_KEY_LENGTH else None

@@ -38,7 +38,7 @@ from bellwire.api.history_views import (
     SubscriptionPath,
     SubscriptionView,
     ToQuery,
-    milliseconds,
+    time_range,
 )
 from bellwire.api.problems import documented
 from bellwire.delivery.failures import sentence
@@ -74,13 +74,14 @@ def attempt_search(
     event: EventQueryName = None,
     replay: ReplayQuery = None,
 ) -> AttemptSearch:
+    from_ms, until_ms = time_range(from_, to)
     return AttemptSearch(
         event=event,
         outcome=outcome,
         failure=failure,
         replay=replay,
-        from_ms=milliseconds(from_),
-        until_ms=milliseconds(to),
+        from_ms=from_ms,
+        until_ms=until_ms,
     )
 
 
@@ -132,6 +133,7 @@ def _event_routes(lookback: Lookback, scope_of: ScopeOf) -> APIRouter:
         scope: Scope = Depends(scope_of),
     ) -> HistoryPageView[EventView]:
         """Times are the events' own. All that is given must hold."""
+        from_ms, until_ms = time_range(from_, to)
         page = await lookback.events(
             scope,
             EventSearch(
@@ -139,8 +141,8 @@ def _event_routes(lookback: Lookback, scope_of: ScopeOf) -> APIRouter:
                 uuid=uuid,
                 family=family,
                 topic=topic,
-                from_ms=milliseconds(from_),
-                until_ms=milliseconds(to),
+                from_ms=from_ms,
+                until_ms=until_ms,
             ),
             cursor=part.cursor,
             limit=part.limit,
@@ -292,7 +294,7 @@ def _replay_routes(lookback: Lookback, replays: Replays, scope_of: ScopeOf) -> A
         if wanted.event is not None:
             logged = await lookback.event(scope, wanted.event)
             return ReplayView.of(await replays.of_event(record, logged.position))
-        return ReplayView.of(await replays.of_time(record, milliseconds(wanted.from_), milliseconds(wanted.to)))
+        return ReplayView.of(await replays.of_time(record, *time_range(wanted.from_, wanted.to)))
 
     @router.get("/replays", summary="List replays, newest first")
     async def list_replays(subscription: SubscriptionQuery = None, scope: Scope = Depends(scope_of)) -> ReplayListView:

@@ -23,6 +23,7 @@ from bellwire.engine.history import (
 )
 from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
+from bellwire.errors import InvalidRequest
 from bellwire.families import REGISTRY
 from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode
 from bellwire.model.event import LoggedEvent
@@ -91,6 +92,19 @@ def milliseconds(moment: datetime | None) -> int | None:
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return int(aware.timestamp() * 1000)
+
+
+def time_range(from_: datetime | None, to: datetime | None) -> tuple[int | None, int | None]:
+    """Both as milliseconds. Raises InvalidRequest (CMN-101) where the end is not after the beginning."""
+    from_ms, until_ms = milliseconds(from_), milliseconds(to)
+    if from_ms is not None and until_ms is not None and until_ms <= from_ms:
+        raise InvalidRequest(
+            "CMN-101",
+            f"Parameter [to] is invalid: it must be later than [from], {wire_time(from_ms)}.",
+            parameter="to",
+            value=wire_time(until_ms),
+        )
+    return from_ms, until_ms
 
 
 def _time(at_ms: int) -> str:

@@ -95,7 +95,7 @@ class _Event:
     def _got_row(self, one: EventNotification) -> Html:
         level, word = state_word(one.state)
         last = one.last
-        address = one.subscription if last is None else last.address
+        address = one.subscription if last is None else last.attempt.address
         with suppress(NotFound):
             record = self._visitor.facade.subscription(self._visitor.scope, one.subscription)
             address = record.webhook.address if record.webhook is not None else address
@@ -113,7 +113,7 @@ class _Event:
             h(
                 "td",
                 {"class": "wraps", "data-name": "Last answer"},
-                "" if last is None else last.detail or answer_of(last),
+                "" if last is None else last.attempt.detail or answer_of(last.attempt),
             ),
             h("td", {"class": "number", "data-name": "Replays"}, f"{one.replays_delivered:,}"),
             h(

@@ -26,7 +26,7 @@ from bellwire.errors import InvalidRequest, NotFound
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import rows_with_stated
-from bellwire.model.attempt import Attempt, AttemptOutcome, BacklogRow, FailureCode
+from bellwire.model.attempt import AttemptOutcome, BacklogRow, FailureCode
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import AccountId, Partition, Position, ReplayId, SubscriptionId
 from bellwire.model.subscription import Subscription, SubscriptionStatus
@@ -79,7 +79,7 @@ class EventNotification:
     """Whether its subscription is there."""
     state: NotificationState
     attempts: int
-    last: Attempt | None
+    last: RecordedAttempt | None
     replays_delivered: int
 
 
@@ -424,9 +424,9 @@ class Lookback:
         is_backlogged: bool,
     ) -> EventNotification:
         last = None if outcome is None else outcome.last
-        if last is not None and last.outcome is AttemptOutcome.DELIVERED:
+        if last is not None and last.attempt.outcome is AttemptOutcome.DELIVERED:
             state = NotificationState.DELIVERED
-        elif last is not None and last.outcome is AttemptOutcome.GIVEN_UP:
+        elif last is not None and last.attempt.outcome is AttemptOutcome.GIVEN_UP:
             state = NotificationState.GIVEN_UP
         elif is_backlogged:
             state = NotificationState.WAITING

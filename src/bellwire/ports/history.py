@@ -90,7 +90,7 @@ class NotificationOutcome(msgspec.Struct, frozen=True):
     topic: str
     attempts: int
     """Those of replays not counted."""
-    last: Attempt | None
+    last: RecordedAttempt | None
     """Of those counted."""
     replays_delivered: int
 

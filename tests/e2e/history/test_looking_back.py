@@ -84,6 +84,7 @@ async def test_the_notifications_of_an_event_say_who_got_it_and_who_did_not(runn
         assert page["isComplete"]
         assert found[taker]["state"] == "delivered"
         assert found[taker]["lastAttempt"]["status"] == 200
+        assert found[taker]["lastAttempt"]["id"] is not None
         assert found[failed]["state"] == "waiting"
         assert found[failed]["attempts"] >= 1
         assert found[failed]["lastAttempt"]["detail"].startswith("The endpoint failed")

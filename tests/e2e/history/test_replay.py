@@ -253,6 +253,7 @@ async def test_a_replay_has_to_name_what_to_send(running: Running, receiver: Web
         {"event": "m1", "to": LONG_AGO},
         {"to": LONG_AGO},
         {"event": "a b"},
+        {"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T11:00:00Z"},
     ):
         error = await operator.ask("POST", f"/subscriptions/{subscription}/replay", status=400, json=body)
         assert error["errorCode"] == "CMN-101"
@@ -329,3 +330,12 @@ async def test_logs_and_metrics_tell_of_replays_and_test_events_what_history_doe
     figures = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and not line.startswith("#"))
     assert not any("given_up" in name for name, value in figures.items() if float(value))
     assert float(figures["bellwire_end_to_end_seconds_count"]) == 1, "the replay and the test event are left out"
+
+
+async def test_a_time_range_that_ends_before_it_begins_is_refused_and_says_which_end_is_wrong(running: Running) -> None:
+    operator = Operator(running)
+    for path in ("/events", "/deliveries"):
+        backwards = {"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T12:00:00Z"}
+        error = await operator.get(path, status=400, **backwards)
+        assert error["errorCode"] == "CMN-101"
+        assert "[to]" in error["message"]

@@ -111,7 +111,7 @@ async def test_attempts_are_found_through_segments_hours_and_what_has_no_segment
     for position in (0, 4321, written - 1):
         outcomes = await engine.history.outcomes(Position(position))
         assert outcomes.is_complete
-        assert [record.last.position for record in outcomes.records if record.last] == [position]
+        assert [record.last.attempt.position for record in outcomes.records if record.last] == [position]
 
 
 async def test_a_page_that_met_its_bound_says_where_to_go_on(impatient: EmbeddedEngine) -> None:

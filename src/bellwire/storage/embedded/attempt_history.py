@@ -130,7 +130,7 @@ def read_outcomes(db: apsw.Connection, position: Position, most_work: int) -> Ev
             work += piece.high - piece.low
     return EventOutcomes(
         tuple(
-            NotificationOutcome(SubscriptionId(name[0]), name[1], attempts, last.attempt if last else None, replayed)
+            NotificationOutcome(SubscriptionId(name[0]), name[1], attempts, last, replayed)
             for name, (attempts, last, replayed) in sorted(counted.items())
         ),
         is_complete,

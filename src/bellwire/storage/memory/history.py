@@ -79,10 +79,11 @@ class MemoryHistory:
         return AttemptPage(page, page[-1].id if len(wanted) > limit else None)
 
     async def outcomes(self, position: Position) -> EventOutcomes:
-        found: dict[tuple[SubscriptionId, str], list[Attempt]] = {}
-        for attempt in self._backlog.attempts:
+        found: dict[tuple[SubscriptionId, str], list[RecordedAttempt]] = {}
+        for number, attempt in enumerate(self._backlog.attempts, 1):
             if attempt.position == position:
-                found.setdefault((attempt.subscription, attempt.topic), []).append(attempt)
+                place = (attempt.subscription, attempt.topic)
+                found.setdefault(place, []).append(RecordedAttempt(number, attempt))
         return EventOutcomes(
             tuple(_outcome(name, attempts) for name, attempts in sorted(found.items())), is_complete=True
         )
@@ -138,11 +139,11 @@ def _is_attempt_wanted(query: AttemptQuery, attempt: Attempt) -> bool:
     )
 
 
-def _outcome(name: tuple[SubscriptionId, str], attempts: list[Attempt]) -> NotificationOutcome:
-    own = [attempt for attempt in attempts if attempt.replay is None]
+def _outcome(name: tuple[SubscriptionId, str], recorded: list[RecordedAttempt]) -> NotificationOutcome:
+    own = [one for one in recorded if one.attempt.replay is None]
     return NotificationOutcome(
         *name,
         len(own),
         own[-1] if own else None,
-        sum(attempt.replay is not None and attempt.outcome is AttemptOutcome.DELIVERED for attempt in attempts),
+        sum(one.attempt.replay is not None and one.attempt.outcome is AttemptOutcome.DELIVERED for one in recorded),
     )
