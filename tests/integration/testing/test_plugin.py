@@ -6,6 +6,7 @@ In this process pytester could not show what is imported late, how workers share
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -61,7 +62,10 @@ def pytest_run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_what_the_documentation_promises(project: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    [example] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     project.makepyfile(
+        test_example=example,
         test_all=IMPORTS
         + """
 import json
@@ -177,7 +181,7 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     finished = pytest_run(project)
 
     assert finished.ret == 0, finished.stdout.str()
-    assert "11 passed" in finished.stdout.str()
+    assert "12 passed" in finished.stdout.str()
 
 
 def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pytester) -> None:
