@@ -94,8 +94,16 @@ class Bellwire:
         return "/".join(segments) + question_mark + query
 
     def sample(self, family: str, **changes: Any) -> dict[str, Any]:
-        """A valid body of an event family, with other values in some of its fields."""
+        """A valid body of an event family, with other values in some of its fields.
+
+        Raises:
+            ValueError: a body of the family has no such field.
+        """
+        __tracebackhide__ = True
         found = self._api.ask("GET", f"/bellwire/v1/event-families/{family}")
+        fields = _fields(found["bodySchema"])
+        if unknown := sorted(changes.keys() - fields):
+            raise ValueError(f"{family} has no field {', '.join(unknown)}; its fields are {', '.join(sorted(fields))}")
         return {**found["sample"], **changes}
 
     def webhook(
@@ -298,3 +306,9 @@ class Faults:
 
 def _moment(view: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(view["now"]).astimezone(UTC)
+
+
+def _fields(schema: dict[str, Any]) -> set[str]:
+    """Names of a body's fields; of a family whose bodies have several forms, those of all forms."""
+    forms = [schema["$defs"][form["$ref"].rpartition("/")[2]] for form in schema.get("oneOf", ())] or [schema]
+    return {name for form in forms for name in form["properties"]}

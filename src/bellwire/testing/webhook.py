@@ -151,8 +151,11 @@ class Webhook:
 
         Raises:
             NotReceived: it did not come in time; with what did come, and why the rest did not.
+            ValueError: a number that is always there, such as 0.
         """
         __tracebackhide__ = True
+        if isinstance(expected, int) and expected < 1:
+            raise ValueError("wait for 1 or more; that none come is seen in notifications, after bellwire.settle()")
         deadline = time.monotonic() + timeout
         while True:
             with self._arrived:
@@ -179,7 +182,15 @@ class Webhook:
         Args:
             times: only so many; then as before.
             hangs_up: the connection is closed instead of an answer.
+
+        Raises:
+            ValueError: no HTTP status of a final answer, or less than one time.
         """
+        __tracebackhide__ = True
+        if not 200 <= status <= 599:
+            raise ValueError(f"{status} is no HTTP status from 200 to 599")
+        if times is not None and times < 1:
+            raise ValueError(f"times is 1 or more, not {times}")
         reply = Reply(
             status=status,
             body=body,

@@ -6,6 +6,7 @@ In this process pytester could not show what is imported late, how workers share
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -61,7 +62,10 @@ def pytest_run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_what_the_documentation_promises(project: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    [example] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     project.makepyfile(
+        test_example=example,
         test_all=IMPORTS
         + """
 import json
@@ -151,6 +155,22 @@ def test_logins_can_be_refused(bellwire: Bellwire) -> None:
     assert bellwire.token()
 
 
+def test_slips_of_a_test_are_refused(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    with pytest.raises(ValueError, match="a2p_message has no field txt; its fields are .*, text, "):
+        bellwire.sample("a2p_message", txt="Hello!")
+    for family in bellwire.admin("GET", "/bellwire/v1/event-families")["records"]:
+        assert bellwire.sample(family["name"], **family["sample"]) == family["sample"]
+        with pytest.raises(ValueError, match="has no field nope"):
+            bellwire.sample(family["name"], nope=1)
+    with pytest.raises(ValueError, match="after bellwire.settle"):
+        webhook.wait(0)
+    with pytest.raises(ValueError, match="9999 is no HTTP status"):
+        webhook.answer(9999)
+    with pytest.raises(ValueError, match="not 0"):
+        webhook.answer(503, times=0)
+
+
 def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     bellwire.publish("/restapi/v1.0/account/~/extension/~/voicemail", bellwire.sample("voicemail"))
     (event,) = bellwire.admin("GET", "/bellwire/v1/events")["records"]
@@ -161,7 +181,7 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     finished = pytest_run(project)
 
     assert finished.ret == 0, finished.stdout.str()
-    assert "10 passed" in finished.stdout.str()
+    assert "12 passed" in finished.stdout.str()
 
 
 def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pytester) -> None:
