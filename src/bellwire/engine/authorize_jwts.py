@@ -6,13 +6,13 @@ credential, and `exp` and `client_ids` where limited. What is stored decides, so
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt as pyjwt
 
+from bellwire.engine.secrets import new_secret
 from bellwire.errors import OAuthRefused
 from bellwire.model.identity import Application, JwtCredential
 from bellwire.model.ids import ClientId, ExtensionId
@@ -51,7 +51,7 @@ class UserJwts:
         """
         now = self._clock.now()
         credential = JwtCredential(
-            jti=secrets.token_urlsafe(18),
+            jti=new_secret(18),
             extension_id=extension,
             label=label[:_MAX_LABEL],
             created_at=now,

@@ -25,8 +25,13 @@ _MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 def new_secret(size_bytes: int = 32) -> str:
-    """A random secret in URL-safe base64 without padding (`A-Za-z0-9-_`): token, code, key or client secret."""
-    return secrets.token_urlsafe(size_bytes)
+    """A random secret or id in URL-safe base64 without padding (`A-Za-z0-9-_`): token, code, key, client id or secret.
+
+    Never with a hyphen first: as an argument on a command line it would be taken for an option.
+    """
+    while (secret := secrets.token_urlsafe(size_bytes)).startswith("-"):
+        pass
+    return secret
 
 
 def hash_secret(secret: str) -> bytes:

@@ -15,6 +15,10 @@ def test_a_secret_is_url_safe_and_never_the_same() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", secret) for secret in made)
 
 
+def test_a_secret_is_never_taken_for_an_option() -> None:
+    assert not any(new_secret(3).startswith("-") for _ in range(2000))
+
+
 def test_a_secret_is_known_again_by_its_hash() -> None:
     stored = hash_secret("abc")
     assert stored.hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
