@@ -105,7 +105,8 @@ def history_routes(
         return Scope.of(key)
 
     router = APIRouter(prefix=PREFIX)
-    guarded = APIRouter(responses=documented(400, 401, 404, 503))
+    # The key is asked for first: what a request says is judged for those alone who may ask.
+    guarded = APIRouter(responses=documented(400, 401, 404, 503), dependencies=[Depends(scope)])
     guarded.include_router(_event_routes(lookback, scope))
     guarded.include_router(_subscription_routes(lookback, deliveries, scope))
     guarded.include_router(_operation_routes(lookback, operations, deliveries, scope))

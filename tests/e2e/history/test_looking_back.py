@@ -236,3 +236,15 @@ async def test_queries_at_the_same_time_leave_deliveries_alone(running: Running,
     await receiver.wait_for(100)
     await asyncio.gather(*looking)
     assert len(await operator.records("/events", limit=9)) == 100
+
+
+async def test_a_stretch_that_ends_before_it_begins_is_refused_to_those_who_may_ask(running: Running) -> None:
+    stretch = {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+    subscription = "5dd3ec1b-7506-4768-ab7f-be467356aa0c"
+    with_key = {"Authorization": f"Bearer {running.demo.admin_key}"}
+    for path in ("events", "deliveries", f"subscriptions/{subscription}/attempts"):
+        stranger = await running.http.get(f"/bellwire/v1/{path}", params=stretch)
+        operator = await running.http.get(f"/bellwire/v1/{path}", params=stretch, headers=with_key)
+
+        assert stranger.status_code == 401, path
+        assert (operator.status_code, operator.json()["errors"][0]["parameterName"]) == (400, "to"), path
