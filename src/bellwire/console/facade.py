@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from bellwire.console.figures import Figures
 from bellwire.console.sms_facade import SmsLab
 from bellwire.engine.deliver import Deliveries
-from bellwire.engine.explain import SubscriptionExplanation, explain_logged
+from bellwire.engine.explain import SubscriptionExplanation, as_announced, explain_logged
 from bellwire.engine.history import AttemptSearch, EventNotification, EventSearch, HistoryPage, Lookback
 from bellwire.engine.line import LaneView
 from bellwire.engine.notification_request import NotificationRequest, notification_request
@@ -26,7 +24,7 @@ from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe import Subscriptions, WebhookRequest
 from bellwire.errors import InvalidRequest, NotFound
 from bellwire.families import REGISTRY
-from bellwire.filters import Announced, EventFilter, Explanation, explain, parse_filter, rows_with_stated
+from bellwire.filters import EventFilter, Explanation, explain, parse_filter, rows_with_stated
 from bellwire.model.attempt import Attempt
 from bellwire.model.directory import Account, Extension, ExtensionType, Status
 from bellwire.model.event import Event, LoggedEvent
@@ -172,17 +170,7 @@ class EngineFacade:
 
     def explain_filter(self, event_filter: EventFilter, event: Event, owner: ExtensionId | None = None) -> Explanation:
         """Whether a filter matches an event, and if not, why not."""
-        announcements = self._parts.announcements
-        announced = Announced(
-            match=announcements.template(event),
-            account=event.account,
-            topics=[topic for topic, _ in announcements.topics(event)],
-            rows=announcements.facts(event).rows,
-            stated=event.stated,
-            audience=event.audience,
-            body=msgspec.json.decode(event.body),
-        )
-        return explain(event_filter, announced, owner=owner)
+        return explain(event_filter, as_announced(event, self._parts.announcements), owner=owner)
 
     def is_wanted(self, event_filter: EventFilter, event: Event) -> bool:
         """As `explain_filter`, without the reasons, for many events."""

@@ -33,7 +33,7 @@ from bellwire.filters import (
     parse_filter,
     parse_topic,
 )
-from bellwire.model.event import LoggedEvent
+from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import AccountId, ExtensionId
 from bellwire.model.subscription import FilterVersion, Subscription, SubscriptionApi
 from bellwire.ports.identity import Directory
@@ -91,12 +91,9 @@ def explain_made_up(
     return explain(event_filter, event, owner=asker.extension)
 
 
-def explain_logged(
-    subscription: Subscription, logged: LoggedEvent, announcements: Announcements
-) -> SubscriptionExplanation:
-    """Whether a subscription was to get an event of the log, by the filters that were in force at its position."""
-    event = logged.event
-    announced = Announced(
+def as_announced(event: Event, announcements: Announcements) -> Announced:
+    """A published event as filters are held against it, on all topics that it is announced on now."""
+    return Announced(
         match=announcements.template(event),
         account=event.account,
         topics=[topic for topic, _ in announcements.topics(event)],
@@ -105,6 +102,13 @@ def explain_logged(
         audience=event.audience,
         body=msgspec.json.decode(event.body),
     )
+
+
+def explain_logged(
+    subscription: Subscription, logged: LoggedEvent, announcements: Announcements
+) -> SubscriptionExplanation:
+    """Whether a subscription was to get an event of the log, by the filters that were in force at its position."""
+    announced = as_announced(logged.event, announcements)
     version, reasons, notes = _version_at(subscription, logged)
     filters = _explained(subscription, version.filters, announced)
     matches = not reasons and any(one.explanation.matches for one in filters)
