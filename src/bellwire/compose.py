@@ -93,6 +93,7 @@ from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch, Listener
 from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
+from bellwire.observe.idle_time import idle_seconds
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
@@ -422,6 +423,7 @@ async def _compose(  # noqa: PLR0917 - called once
             in_flight_per_origin=room_below(settings.webhook_connections_per_host),
             lane=LaneLimits(parallel=settings.webhook_parallel_per_subscription),
         ),
+        idle_seconds=idle_seconds,
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering, subscribers)
