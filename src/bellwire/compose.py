@@ -52,6 +52,7 @@ from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
 from bellwire.console.figures import SAMPLE_SECONDS
+from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
 from bellwire.console.gate import ConsoleGate
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
@@ -744,6 +745,7 @@ async def _compose(  # noqa: PLR0917 - called once
         public_url=settings.public_url,
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
+            pages=(CONSOLE_PREFIX,),
             body_limit_bytes=settings.max_request_bytes,
             body_limits={
                 publish_api.PATH: None,
