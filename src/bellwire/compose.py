@@ -662,7 +662,7 @@ async def _compose(  # noqa: PLR0917 - called once
         discovery_routes(authenticator=authenticator, public_url=public_url),
         root_routes(public_url=public_url, version=__version__),
         directory_routes(directory=directory, authenticator=authenticator, public_url=public_url),
-        subscription_routes(
+        *subscription_routes(
             subscriptions=subscriptions,
             sockets=gateway.subscriptions,
             authenticator=authenticator,
@@ -676,8 +676,8 @@ async def _compose(  # noqa: PLR0917 - called once
             max_event_bytes=settings.max_event_bytes,
         ),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
-        admin_routes(provisioning=provisioning, admin=authenticator.admin),
-        history_routes(
+        *admin_routes(provisioning=provisioning, admin=authenticator.admin),
+        *history_routes(
             lookback=lookback,
             operations=engine.operations,
             replays=replays,
@@ -738,7 +738,7 @@ async def _compose(  # noqa: PLR0917 - called once
             ),
         ],
         plain_descriptions=[publish_description()],
-        webhooks=family_webhooks(REGISTRY.families),
+        webhooks=lambda: family_webhooks(REGISTRY.families),
         public_url=settings.public_url,
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
