@@ -22,6 +22,7 @@ from starlette.types import Scope
 from bellwire.api.bodies import optional_json
 from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import documented, internal_error
+from bellwire.api.public_url import is_asked_nearby
 from bellwire.api.routing import api_router
 from bellwire.engine.faults import Fault, Faults, NewFault
 from bellwire.engine.seed_load import Seeded
@@ -189,10 +190,9 @@ def dev_routes(controls: DevControls) -> APIRouter:
 
 async def require_this_machine(request: Request) -> None:
     """Raises Forbidden for others, and for browsers that show pages from elsewhere."""
-    forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    peer = "" if request.client is None or forwarded else request.client.host
+    peer = "" if request.client is None else request.client.host
     origin = request.headers.get("origin")
-    if not _is_here(peer):
+    if not (_is_here(peer) and is_asked_nearby(request)):
         raise Forbidden("CMN-401", "Development controls answer programs on the same machine alone")
     if origin is not None and not _is_here(urlsplit(origin).hostname or ""):
         raise Forbidden("CMN-401", "Development controls answer no pages from elsewhere")
