@@ -94,6 +94,7 @@ from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch, Listener
 from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
+from bellwire.observe.idle_time import idle_seconds
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
@@ -423,6 +424,7 @@ async def _compose(  # noqa: PLR0917 - called once
             in_flight_per_origin=room_below(settings.webhook_connections_per_host),
             lane=LaneLimits(parallel=settings.webhook_parallel_per_subscription),
         ),
+        idle_seconds=idle_seconds,
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering, subscribers)
@@ -663,7 +665,7 @@ async def _compose(  # noqa: PLR0917 - called once
         discovery_routes(authenticator=authenticator, public_url=public_url),
         root_routes(public_url=public_url, version=__version__),
         directory_routes(directory=directory, authenticator=authenticator, public_url=public_url),
-        subscription_routes(
+        *subscription_routes(
             subscriptions=subscriptions,
             sockets=gateway.subscriptions,
             authenticator=authenticator,
@@ -677,8 +679,8 @@ async def _compose(  # noqa: PLR0917 - called once
             max_event_bytes=settings.max_event_bytes,
         ),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
-        admin_routes(provisioning=provisioning, admin=authenticator.admin),
-        history_routes(
+        *admin_routes(provisioning=provisioning, admin=authenticator.admin),
+        *history_routes(
             lookback=lookback,
             operations=engine.operations,
             replays=replays,
@@ -739,7 +741,7 @@ async def _compose(  # noqa: PLR0917 - called once
             ),
         ],
         plain_descriptions=[publish_description()],
-        webhooks=family_webhooks(REGISTRY.families),
+        webhooks=lambda: family_webhooks(REGISTRY.families),
         public_url=settings.public_url,
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
