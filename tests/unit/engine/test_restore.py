@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bellwire.errors import BellwireError
+from bellwire.model.event import Rows
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import Subscription, SubscriptionApi
 from tests.doubles.subscribing import ACCOUNT_PRESENCE, ADMIN, PRESENCE, REMINDER, SESSIONS, USER, World
@@ -26,7 +27,7 @@ TEXTS = (
     REMINDER,
 )
 KEYS = (PRESENCE, ACCOUNT_PRESENCE, SESSIONS, "/restapi/v1.0/account/1/a2p-sms/messages")
-ROWS = (
+ROWS: tuple[Rows, ...] = (
     ({},),
     ({"direction": ("Inbound",), "phoneNumber": ("+16505550100",), "to": ("+16505550100",)},),
     ({"direction": ("Outbound",), "phoneNumber": ("+16505550199",), "to": ()},),
