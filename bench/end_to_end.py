@@ -123,6 +123,8 @@ def _ready(program: str, data: str, process: subprocess.Popen[bytes], within: fl
                 if httpx.get(f"{url}/bellwire/v1/ready", trust_env=False).status_code == 200:
                     return Bellwire(url, environment, process)
         time.sleep(0.05)
+    if process.poll() is not None:
+        raise RuntimeError(f"bellwire ended with status {process.returncode}")
     raise RuntimeError(f"bellwire did not get ready within {within:g} s")
 
 

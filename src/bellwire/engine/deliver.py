@@ -81,6 +81,7 @@ class Deliveries:
         observe: Observe,
         limits: DeliveryLimits | None = None,
         policy: RetryPolicy | None = None,
+        idle_seconds: Callable[[], float] | None = None,
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._partition = partition
@@ -96,7 +97,7 @@ class Deliveries:
         self._find: Callable[[SubscriptionId], Destination | None] = lambda _: None
         self._active: dict[SubscriptionId, Line] = {}
         self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
-        self._patience = Patience(clock, self._limits)
+        self._patience = Patience(clock, self._limits, idle_seconds)
         self._commits = Commits(backlog=backlog, limits=self._limits, on_removed=self._rows_removed, on_fatal=on_fatal)
         self._rows = BacklogRows(
             partition=partition,
