@@ -231,7 +231,7 @@ class _Engine:
         watermark = await self.deliveries.claim()
         restored = await self.live.restore()
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
-        await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
+        await self.files.event_log.raise_head(max(watermark, self.live.restored_up_to))
         self.deliveries.start()
         await self.gateway.start()
         self.watch.start()
