@@ -14,14 +14,16 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from bellwire.api.bodies import optional_json
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import documented, internal_error
 from bellwire.api.public_url import is_asked_nearby
+from bellwire.api.routing import api_router
 from bellwire.engine.faults import Fault, Faults, NewFault
 from bellwire.engine.seed_load import Seeded
 from bellwire.errors import Forbidden, InvalidRequest, NotFound, OAuthRefused, TooManyRequests, Unavailable
@@ -60,7 +62,7 @@ class DevControls:
     seed: Callable[[bytes], Awaitable[Seeded]]
 
 
-class _View(BaseModel):
+class _View(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
@@ -72,13 +74,13 @@ class ClockView(_View):
     """By how much it was advanced, in all."""
 
 
-class Advance(_View):
+class Advance(_View, RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     advance_seconds: float = Field(gt=0, le=MAX_ADVANCE_SECONDS)
 
 
-class ResetRequest(_View):
+class ResetRequest(_View, RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     rewind_clock: bool = False
@@ -108,8 +110,8 @@ class SeededView(_View):
 
 
 def dev_routes(controls: DevControls) -> APIRouter:
-    router = APIRouter(
-        prefix=PREFIX, tags=["Development"], dependencies=[Depends(require_this_machine)], responses=documented(403)
+    router = api_router(
+        PREFIX, tag="Development", dependencies=[Depends(require_this_machine)], responses=documented(403)
     )
     faults = controls.faults
 
