@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What another program reaches at the same task in the same run."""
+    """A figure beside the budget table: what another program reaches at the same task, or what a test holds a limit of."""
 
     name: str
     value: float
@@ -106,7 +106,7 @@ def row(
 
 
 def comparison(name: str, value: float, unit: str) -> None:
-    """Tell what another program reaches; not part of the budget table."""
+    """Tell a figure that is not part of the budget table."""
     _tell(Comparison(name=name, value=value, unit=unit))
 
 
