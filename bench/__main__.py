@@ -29,7 +29,6 @@ PICTURES = Path("docs/pictures")
 
 WORKLOADS: dict[str, list[str]] = {
     "match": ["--million"],
-    "filter_memory": [],
     "log": [],
     "sender": [],
     "end_to_end": ["--rounds", "2", "--events", "30000", "--latency"],
@@ -45,7 +44,7 @@ WORKLOADS: dict[str, list[str]] = {
 
 
 def main() -> int:
-    if missing := missing_tools():
+    if missing := missing_tools(*(() if sys.argv[1:] else PACKAGES)):
         packages = " ".join(PACKAGES[tool] for tool in missing)
         print(f"{', '.join(missing)} not installed; on Debian and Ubuntu: apt-get install {packages}", file=sys.stderr)
         return 1
@@ -91,7 +90,7 @@ def show(results: Results) -> None:
     console = Console()
     console.print(table)
     for comparison in results.comparisons:
-        console.print(f"{comparison.name}: {comparison.value:,.0f} {comparison.unit}")
+        console.print(f"{comparison.name}: {comparison.value:,.4g} {comparison.unit}")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A figure beside the budget table: what another program reaches at the same task, or what a test holds to."""
+    """What another program reaches at the same task in the same run, another case of a row's, or a figure of no budget."""
 
     name: str
     value: float

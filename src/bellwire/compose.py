@@ -88,6 +88,7 @@ from bellwire.engine.subscribers import Subscribers
 from bellwire.engine.validate_address import AddressHandshake
 from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
+from bellwire.engine.wrong_guesses import WrongGuesses
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
 from bellwire.model.identity import BlacklistPolicy
@@ -230,7 +231,7 @@ class _Engine:
         watermark = await self.deliveries.claim()
         restored = await self.live.restore()
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
-        await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
+        await self.files.event_log.raise_head(max(watermark, self.live.restored_up_to))
         self.deliveries.start()
         await self.gateway.start()
         self.watch.start()
@@ -634,6 +635,7 @@ async def _compose(  # noqa: PLR0917 - called once
         jwts=UserJwts(credentials=stores.credentials, installation=installation, clock=clock),
         passwords=Passwords(directory=directory, credentials=stores.credentials, clock=clock),
         codes=AuthorizationCodes(directory=directory, store=stores.sessions, installation=installation, clock=clock),
+        guesses=WrongGuesses(clock.monotonic),
     )
     watch_server(
         metrics,

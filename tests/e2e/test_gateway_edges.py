@@ -152,6 +152,26 @@ async def test_a_client_that_does_not_read_keeps_no_connection_open_and_no_serve
         deaf.cut()
 
 
+async def test_fragments_without_content_are_not_kept(stage: Stage, login: Login) -> None:
+    sockets = stage.running.server.engine.gateway.hub._sockets
+    others = set(sockets)
+    client = await login.connect()
+    await client.details()
+    [opened] = set(sockets) - others
+    assert isinstance(opened, OpenSocket)
+
+    client.send_fragments(b'[{"type":"Heart', *[b""] * 5000, b'beat",', begins=True)
+    kept = opened.protocol.frames
+    async with asyncio.timeout(15):
+        while b'beat",' not in (kept := opened.protocol.frames):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert len(kept) == 2
+
+    client.send_fragments(b'"messageId":"whole"}]', ends=True)
+    assert (await client.frame("Heartbeat"))[0]["messageId"] == "whole"
+    await client.close()
+
+
 async def deaf_client(stage: Stage, login: Login) -> tuple[RawSocket, OpenSocket]:
     """The only client, to which more was written than it reads; and the server's end of it."""
     client = await login.connect()

@@ -59,7 +59,12 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
     async def get_token(request: Request) -> Response:
         """Grant tokens for a user, by any of the grants, or refresh them."""
         form = parse_form(await _form(request))
-        granted = await authorization.token(form, request.headers.get("authorization"), authenticator.admit(request))
+        granted = await authorization.token(
+            form,
+            request.headers.get("authorization"),
+            authenticator.admit(request),
+            address=authenticator.rate_key(request),
+        )
         return JSONResponse(_token_info(granted).model_dump(exclude_none=True), headers=_NOT_STORED)
 
     @router.post(
@@ -107,7 +112,9 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
             if "login_state" not in form:
                 return await _begin(request, encoded)
             require_same_site(request, public_url.base(request))
-            match await authorization.log_in(form, authenticator.admit(request)):
+            match await authorization.log_in(
+                form, authenticator.admit(request), address=authenticator.rate_key(request)
+            ):
                 case Redirect(uri):
                     return _redirect(uri)
                 case LoginFailed() as failed:

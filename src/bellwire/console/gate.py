@@ -28,9 +28,10 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellwire.console.feed import Feed
-from bellwire.console.sessions import ConsoleSession, ConsoleSessions, SignInLimits
+from bellwire.console.sessions import FAILURES, ConsoleSession, ConsoleSessions
 from bellwire.console.sign_in import MAX_KEY_LENGTH, plain_page, sign_in_page
 from bellwire.engine.secrets import hash_secret
+from bellwire.engine.wrong_guesses import WrongGuesses
 
 if TYPE_CHECKING:
     from bellwire.console.facade import EngineFacade
@@ -90,7 +91,7 @@ class ConsoleGate(BaseRoute):
         """`now`: seconds, never going back."""
         self.sessions = ConsoleSessions(now=now)
         self.feed = Feed()
-        self._limits = SignInLimits(now=now)
+        self._guesses = WrongGuesses(now, most=FAILURES)
         self._facade: EngineFacade | None = None
         self._surroundings: Surroundings | None = None
         self._pages: Pages | None = None
@@ -194,7 +195,7 @@ class ConsoleGate(BaseRoute):
         if request.method != "POST":
             return PlainTextResponse("Only GET and POST.", 405)
         address = self._around.remote_address(request)
-        if (wait := self._limits.wait_seconds(address)) > 0:
+        if (wait := self._guesses.wait_seconds(address)) > 0:
             said = f"Too many wrong keys were tried. Try again in {wait} seconds."
             return self._sign_in_page(
                 entry, request, goes_on_to, problem=said, status=429, headers={"Retry-After": str(wait)}
@@ -205,11 +206,11 @@ class ConsoleGate(BaseRoute):
         key = shown.strip() if isinstance(shown, str) else ""
         key_hash = hash_secret(key) if 0 < len(key) <= MAX_KEY_LENGTH else b""
         if self.facade.scope_of(key_hash) is None:
-            self._limits.failed(address)
+            self._guesses.count(address)
             _log.warning("console.sign_in_refused", address=address)
             said = "This is no admin key, or one that is disabled. Publisher keys don’t open the console."
             return self._sign_in_page(entry, request, goes_on_to, problem=said, status=403)
-        self._limits.succeeded(address)
+        self._guesses.forget(address)
         _log.info("console.signed_in", address=address)
         answer = RedirectResponse(entry.base + goes_on_to, status_code=303)
         answer.set_cookie(

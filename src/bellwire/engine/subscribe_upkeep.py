@@ -121,8 +121,8 @@ class SubscriptionUpkeep:
         concerned = [
             subscriber.id
             for subscriber in (subscribers if extension is None else subscribers.of_owner(extension))
-            if (account is None or subscriber.subscription.account_id == account)
-            and (application is None or subscriber.subscription.client_id == application)
+            if (account is None or subscriber.account_id == account)
+            and (application is None or subscriber.client_id == application)
         ]
         changed = 0
         for id_ in concerned:

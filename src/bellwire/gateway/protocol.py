@@ -132,6 +132,11 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         """Cut the connection, with all that waits to be sent."""
         self.transport.abort()
 
+    def handle_cont(self, event: Any) -> None:
+        """A message's length is limited, the number of its fragments is not: empty ones would be kept without end."""
+        if event.data or event.fin:
+            super().handle_cont(event)
+
     def handle_ping(self) -> None:
         if self.watcher is not None:
             self.watcher.client_ping()

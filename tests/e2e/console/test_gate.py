@@ -179,7 +179,7 @@ async def test_guessing_is_slowed_down(running: Running, browser: httpx.AsyncCli
     assert int(answer.headers["retry-after"]) > 0
     assert "Too many wrong keys" in answer.text
     assert isinstance(running.server, DevServer)
-    running.server._console._limits.succeeded("127.0.0.1")
+    running.server._console._guesses.forget("127.0.0.1")
 
 
 async def test_with_the_extra_missing_it_is_said_what_to_install(
