@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What another program reaches at the same task in the same run, another case of a row's, or a figure of no budget."""
+    """What another program reaches at the same task in the same run, another case of a row, or what has no budget."""
 
     name: str
     value: float
