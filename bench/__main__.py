@@ -35,6 +35,7 @@ WORKLOADS: dict[str, list[str]] = {
     "usual_way": [],
     "growth": [],
     "start": [],
+    "plugin_start": [],
     "fan_out": [],
     "sessions": [],
     "sms": ["--messages", "5000"],
