@@ -12,7 +12,7 @@ from random import Random
 
 from tests.e2e.faults.small_disk import MIB, Filler, kept_full
 from torture.lives import Lives
-from torture.plan import ADVANCE_SECONDS, Advance, At, Blow, FillDisk, Freeze, Jump, Kill, Stretch, Terminate
+from torture.plan import ADVANCE_SECONDS, Advance, Blow, Dealt, FillDisk, Freeze, Jump, Kill, Stretch, Terminate
 from torture.torn_tail import tear
 
 AFTERMATH_SECONDS = 1.0
@@ -33,11 +33,15 @@ class Blows:
         self._random = random
         self._now = now
 
-    async def deal(self, blows: Sequence[At[Blow]]) -> None:
-        for at in blows:
-            await asyncio.sleep(max(0.0, at.seconds - self._now()))
-            async with self._disturbing():
-                await self._blow(at.step)
+    async def deal(self, blows: Sequence[Dealt], stretches: Sequence[Stretch]) -> None:
+        """In these stretches of time, for as long as each lasts."""
+        remaining = iter(blows)
+        for stretch in stretches:
+            await asyncio.sleep(max(0.0, stretch.from_ - self._now()))
+            while self._now() < stretch.until and (dealt := next(remaining, None)) is not None:
+                await asyncio.sleep(dealt.after_seconds)
+                async with self._disturbing():
+                    await self._blow(dealt.blow)
 
     @asynccontextmanager
     async def _disturbing(self) -> AsyncIterator[None]:

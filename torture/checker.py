@@ -7,7 +7,7 @@ here all are held against it, and the server's own history beside them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.e2e.faults.audit import Audit, Event, Receipt, Witness
@@ -49,6 +49,8 @@ class Verdict:
     missed: int
     """Notifications that recovered WebSocket sessions never got."""
     socket_receipts: int
+    socket_repeats: int
+    """Notifications that came to a session again, after it was recovered."""
     complaints: tuple[str, ...]
 
 
@@ -59,8 +61,10 @@ class Found:
     ledger: Ledger
     sessions: Sequence[Promised]
     """WebSocket sessions; the ledger's subscriptions are webhooks'."""
-    on_record: Sequence[Collection[tuple[str, str]]]
-    """For each life of the process: (subscription, uuid) of the deliveries on disk at its end, and before."""
+    lives: int
+    """How many processes there were."""
+    on_record: Mapping[tuple[str, str], int]
+    """(subscription, uuid) of the deliveries on disk, and at the end of which life they first were."""
     failures: Mapping[tuple[str, str], int]
     events: Sequence[Logged]
     """History of events, by its API, in order."""
@@ -68,11 +72,23 @@ class Found:
     """History of each webhook subscription that is there still, by its API: how often which uuid was delivered."""
 
 
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What was on record at the end of a life."""
+
+    since: Mapping[tuple[str, str], int]
+    life: int
+
+    def __contains__(self, delivery: object) -> bool:
+        return isinstance(delivery, tuple) and self.since.get(delivery, self.life + 1) <= self.life
+
+
 def check(found: Found) -> Verdict:
     ledger = found.ledger
     webhooks = list(ledger.subscriptions.values())
     by_id = {each.id: each.witness.name for each in webhooks}
-    on_record = [{(by_id[id_], uuid) for id_, uuid in record if id_ in by_id} for record in found.on_record]
+    since = {(by_id[id_], uuid): life for (id_, uuid), life in found.on_record.items() if id_ in by_id}
+    on_record = [OnRecord(since, life) for life in range(found.lives)]
     failures = {(by_id[id_], uuid): count for (id_, uuid), count in found.failures.items() if id_ in by_id}
     acknowledged = ledger.acknowledged
     audit = Audit(ledger.published, acknowledged, on_record, failures)
@@ -94,6 +110,7 @@ def check(found: Found) -> Verdict:
         out_of_order=sum(" came before " in complaint or " after a later " in complaint for complaint in complaints),
         missed=sum(len(each.witness.lacks(acknowledged)) for each in found.sessions),
         socket_receipts=sum(len(each.witness.receipts) for each in found.sessions),
+        socket_repeats=sum(audit.repeats(each.witness) for each in found.sessions),
         complaints=tuple(complaints),
     )
 

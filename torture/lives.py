@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,10 @@ class Lives:
         scratch.mkdir()
         self.data = data
         self.records = Records(data, scratch)
-        self.on_record: list[Collection[tuple[str, str]]] = []
-        """For each life that has ended: (subscription, uuid) of the deliveries on disk."""
+        self.ended = 0
+        """How many lives have."""
+        self.on_record: dict[tuple[str, str], int] = {}
+        """(subscription, uuid) of the deliveries on disk, and at the end of which life they first were."""
         self.clock = ClockFile(scratch / "clock")
         self.peak_rss_bytes = 0
         self.first_rss_bytes = 0
@@ -102,9 +104,11 @@ class Lives:
         """Wait until all that the dead process sent has come, and look at its history."""
         for endpoint in self._endpoints:
             await endpoint.all_has_come()
-        self.on_record.append(await asyncio.to_thread(self.records.delivered))
+        for delivery in await asyncio.to_thread(self.records.delivered):
+            self.on_record.setdefault(delivery, self.ended)
+        self.ended += 1
         for endpoint in self._endpoints:
-            endpoint.life = len(self.on_record)
+            endpoint.life = self.ended
 
     def look_at_memory(self) -> int:
         """The most that the process has had in memory."""

@@ -1,6 +1,6 @@
 """What happens when, by seed: pure, so that the same seed and length give the same plan.
 
-A run is a row of rounds. Each begins quiet; then endpoints break, and nothing else, so that it shows whether the
+A run is a row of rounds. Each has a quiet stretch; then endpoints break, and nothing else, so that it shows whether the
 healthy ones notice; then the server itself suffers, while the endpoints heal one after the other. How far the server
 has come at a moment is the machine's affair, so a repeated run is alike and not the same.
 
@@ -17,10 +17,10 @@ from random import Random
 from typing import Generic, TypeVar
 
 ROUND_SECONDS = 20.0
-QUIET, TROUBLE = 0.2, 0.45
-"""Parts of a round at which it is quiet until, and at which only endpoints are broken until."""
-PACE_SECONDS = 2.4
-"""Between two blows at the server: a start takes about one."""
+SETTLED, QUIET, TROUBLE = 0.12, 0.3, 0.5
+"""Parts of a round: until the first, backlogs of the one before drain; until the second, it is quiet; until the third,
+only endpoints are broken; until its end, the server suffers."""
+SHORTEST_BLOW_SECONDS = 0.8
 ADVANCE_SECONDS = 61
 """More than the first ten pauses between two tries; less than the 180 s in which a session may be recovered."""
 MAX_JUMP_HOURS = 30
@@ -101,6 +101,14 @@ class FillDisk:
 Blow = Kill | Terminate | Freeze | Jump | Advance | FillDisk
 
 
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """So long after the server answers again."""
+
+    after_seconds: float
+    blow: Blow
+
+
 Step_co = TypeVar("Step_co", covariant=True)
 
 
@@ -162,7 +170,8 @@ class Stretch:
 class Plan:
     seed: int
     seconds: float
-    blows: tuple[At[Blow], ...]
+    blows: tuple[Dealt, ...]
+    """One after the other, as far as `suffering` has time for them."""
     breaks: tuple[At[Breaks], ...]
     changes: tuple[tuple[At[Change], ...], ...]
     """Of each churned subscription's place."""
@@ -171,9 +180,11 @@ class Plan:
     batches: tuple[float, ...]
     """When batches of SMS are handed in."""
     quiet: tuple[Stretch, ...]
-    """Nothing is broken, and nothing suffers; drains of what was may go on."""
+    """Nothing is broken, and nothing suffers."""
     troubled: tuple[Stretch, ...]
     """Endpoints are broken, and nothing else suffers."""
+    suffering: tuple[Stretch, ...]
+    """Blows are dealt."""
 
 
 def planned(seed: int, seconds: float) -> Plan:
@@ -181,13 +192,14 @@ def planned(seed: int, seconds: float) -> Plan:
     return Plan(
         seed,
         seconds,
-        blows=tuple(_blows(Random(f"{seed} blows"), rounds)),
+        blows=tuple(_blows(Random(f"{seed} blows"), seconds)),
         breaks=tuple(_breaks(Random(f"{seed} breaks"), rounds)),
         changes=tuple(tuple(_changes(Random(f"{seed} changes {place}"), seconds)) for place in range(CHURNED)),
         drops=tuple(tuple(_drops(Random(f"{seed} drops {session}"), seconds)) for session in range(SESSIONS)),
         batches=tuple(n * BATCH_EVERY_SECONDS for n in range(max(1, int(seconds / BATCH_EVERY_SECONDS)))),
-        quiet=tuple(Stretch(r.from_, _part(r, QUIET)) for r in rounds),
+        quiet=tuple(Stretch(_part(r, SETTLED), _part(r, QUIET)) for r in rounds),
         troubled=tuple(Stretch(_part(r, QUIET), _part(r, TROUBLE)) for r in rounds),
+        suffering=tuple(Stretch(_part(r, TROUBLE), r.until) for r in rounds),
     )
 
 
@@ -201,22 +213,17 @@ def _part(of: Stretch, part: float) -> float:
     return of.from_ + part * (of.until - of.from_)
 
 
-def _blows(random: Random, rounds: list[Stretch]) -> Iterator[At[Blow]]:
-    deck: list[str] = []
-    for number in rounds:
-        at = _part(number, TROUBLE)
-        while at < number.until - 0.5:
-            if not deck:
-                deck = _a_deck(random)
-            yield At(at, _blow(random, deck.pop()))
-            at += PACE_SECONDS * random.uniform(0.8, 1.2)
-
-
-def _a_deck(random: Random) -> list[str]:
-    """Every kind once, in any order, so that all have their turn."""
-    cards = ["kill", "kill on the way up", "tear", "terminate", "freeze", "jump", "advance", "little room", "no room"]
-    random.shuffle(cards)
-    return cards
+def _blows(random: Random, seconds: float) -> Iterator[Dealt]:
+    """More than there is time for. Every kind comes before one comes again, so that all have their turn."""
+    while True:
+        cards = ["kill", "kill", "kill on the way up", "tear", "terminate", "freeze", "jump", "advance"]
+        cards += ["little room", "no room"]
+        random.shuffle(cards)
+        for card in cards:
+            seconds -= SHORTEST_BLOW_SECONDS
+            if seconds < 0:
+                return
+            yield Dealt(random.uniform(0.3, 1.5), _blow(random, card))
 
 
 def _blow(random: Random, card: str) -> Blow:

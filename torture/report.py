@@ -66,7 +66,8 @@ def lines(outcome: Outcome) -> Iterator[str]:
             "sockets",
             f"{outcome.sockets['dropped']} dropped by their clients, {outcome.sockets['recovered']} recovered (the "
             f"server's ends included), {outcome.sockets['not recovered']} not, {verdict.socket_receipts:,} "
-            f"notifications, {verdict.missed} missed within the recovery window",
+            f"notifications, {verdict.socket_repeats} again after a recovery, {verdict.missed} missed within the "
+            "recovery window",
         ),
         (
             "SMS",

@@ -33,7 +33,7 @@ from torture.user import User
 
 DRAIN_SECONDS = 60.0
 """So long after the last event, everything that is owed has to have come."""
-CLOSING_SECONDS = 60.0
+CLOSING_SECONDS = 120.0
 """For the rest: history is read, the server stopped, its directory checked. A run ends that long after its seconds and
 the drain at the latest."""
 DISK_MIB = 448
@@ -124,7 +124,7 @@ class Torture:
         async with asyncio.TaskGroup() as group:
             for publisher in self.publishers:
                 group.create_task(publisher.run(lambda: self.now() < until))
-            group.create_task(self.blows.deal(plan.blows))
+            group.create_task(self.blows.deal(plan.blows, plan.suffering))
             group.create_task(self._break(plan.breaks))
             for subscriber, changes in zip(self.subscribers, plan.changes, strict=True):
                 group.create_task(subscriber.follow(changes, self.began))
@@ -168,7 +168,9 @@ class Torture:
         data = self.lives.data
         checked = await asyncio.to_thread(bellwire, "check", "--data", str(data))
         sessions = [each for session in self.sessions for each in session.promised]
-        found = Found(self.ledger, sessions, self.lives.on_record, self.lives.records.failed, events, deliveries)
+        found = Found(
+            self.ledger, sessions, self.lives.ended, self.lives.on_record, self.lives.records.failed, events, deliveries
+        )
         verdict = check(found)
         isolation = measured(
             self.ledger,

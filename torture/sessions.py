@@ -80,6 +80,8 @@ class Session:
         if self._wsc is not None:
             self._note_recovery(details.get("recoveryState"), details.get("recoveryErrorCode"))
         if self._wsc is None:
+            if self.promised:  # nobody can ask for it any more: it was lost before a token came, or is not given back
+                self.promised[-1].end(asked=self._now(), answered=self._now())
             asked = self._now()
             made = await socket.subscribe(FILTERS[self._wanted])
             term = Term(self._wanted, asked, self._now())
@@ -95,7 +97,6 @@ class Session:
         self.counts["not recovered"] += 1
         self.problems.append(f"{self._name}: a session was not given back in time: {state} {code}")
         self._wsc = None
-        self.promised[-1].end(asked=self._now(), answered=self._now())
 
     async def _read(self) -> None:
         socket = self._socket
@@ -119,7 +120,7 @@ class Session:
             if notification["uuid"] in seen:
                 self.problems.append(f"{self._name}: {notification['uuid']} came twice on one connection")
             seen.add(notification["uuid"])
-            life = len(self._lives.on_record)
+            life = self._lives.ended
             self.promised[-1].receive(Receipt(notification["uuid"], life, taken=True, at=self._now()))
 
     @staticmethod

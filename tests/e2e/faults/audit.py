@@ -21,7 +21,7 @@ server. Then history has more failures of that event than the endpoint knows of,
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 FLUSH_SECONDS = 0.05
@@ -78,7 +78,7 @@ class Audit:
 
     published: Sequence[Event]
     acknowledged: Sequence[Event]
-    on_record: Sequence[Collection[tuple[str, str]]]
+    on_record: Sequence[Container[tuple[str, str]]]
     """For each life that was killed: (witness, uuid) of the deliveries in its history, at its death and before."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many failed attempts of each history has in the end."""
