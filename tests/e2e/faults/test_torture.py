@@ -47,4 +47,4 @@ def test_twenty_seconds_of_torture_break_no_promise(tmp_path: Path) -> None:
 
 def number(figure: str) -> int:
     """The first one in it."""
-    return int(figure.split()[0].replace(",", ""))
+    return int(figure.split(maxsplit=1)[0].replace(",", ""))
