@@ -18,17 +18,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bellwire.engine.subscribe_live import parse_stored
 from bellwire.engine.subscribers import Subscribers
-from bellwire.filters import parse_filter
 from bellwire.model.ids import AccountId, Position
 from bellwire.model.subscription import FilterVersion, Subscription, WebhookDelivery
 from bench.end_to_end import bellwire, event_lines, publish, wait_delivered
-from bench.filter_memory import ACCOUNT, a_subscription
+from bench.filter_memory import a_subscription
 from bench.match import an_event
 from bench.peers import missing_tools, nginx
 from bench.results import curve
-from bench.sms import cpu_seconds
 from bench.stored import store
+from bench.swarm import cpu_seconds
 
 MATCHES = 2_000
 
@@ -44,8 +44,7 @@ def with_subscriptions(most: int) -> None:
             break
         for number in range(opened, count):
             one = a_subscription(number, 1)
-            parsed = [parse_filter(text, account=ACCOUNT, extension=one.owner_id, api=one.api) for text in one.filters]
-            subscribers.open(one, [parsed])
+            subscribers.open(one, [parse_stored(one, one.filters)])
         opened = count
         events = [an_event(number % count) for number in range(MATCHES)]
         best = float("inf")

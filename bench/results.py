@@ -1,7 +1,8 @@
 """What workloads found out: rows of the budget table (design.md, Budgets), comparisons and curves.
 
 A workload is a program of its own that prints for people, and calls `row`, `comparison` and `curve` beside. Under
-`make bench` these go, a line of JSON each, into the file that `BELLWIRE_BENCH_RESULTS` names; otherwise nowhere.
+`make bench` these go, a line of JSON each, into the file that `BENCH_RESULTS` names; otherwise nowhere.
+The name has not Bellwire's prefix, since a server refuses such variables where it does not know them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-RESULTS_VARIABLE = "BELLWIRE_BENCH_RESULTS"
+RESULTS_VARIABLE = "BENCH_RESULTS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What another program reaches at the same task in the same run."""
+    """What another program reaches at the same task in the same run, another case of a row, or what has no budget."""
 
     name: str
     value: float
@@ -105,7 +106,7 @@ def row(
 
 
 def comparison(name: str, value: float, unit: str) -> None:
-    """Tell what another program reaches; not part of the budget table."""
+    """Tell a figure that is not part of the budget table."""
     _tell(Comparison(name=name, value=value, unit=unit))
 
 

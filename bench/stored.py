@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, insert
 from bellwire.model.subscription import Subscription
 from bellwire.storage.records import tables
 from bellwire.storage.records.rows import columns, subscription_row
-from bench.filter_memory import a_subscription
+from bench.filter_memory import SCATTER, a_subscription
 
 PAGE = 10_000
 
@@ -37,12 +37,13 @@ def _pages(subscriptions: Iterable[Subscription]) -> Iterator[list[Subscription]
 
 def multiply(directory: Path, count: int) -> None:
     """Store `count` subscriptions of one filter each, filter_memory.py's workload, in a tenth of the time: the first
-    five are stored, and SQLite makes the others of them."""
+    five are stored, and SQLite makes the others of them. Their ids are in no order, as those of a real server."""
     repeat = 5  # the workload has so many kinds of filters
     store(directory, (a_subscription(number, 1) for number in range(min(count, repeat))))
+    id_ = f"printf('%08x-0000-4000-8000-%012d', (n * {SCATTER}) % 4294967296, n)"
     made = {
-        "id": "printf('5a0b8a3e-0000-4000-8000-%012d', n)",
-        "subscription_id": "printf('5a0b8a3e-0000-4000-8000-%012d', n)",
+        "id": id_,
+        "subscription_id": id_,
         "owner_id": "CAST(2000000 + n AS TEXT)",
         "address": "'https://receiver.example.com/hooks/' || n",
         "filters": (
@@ -52,13 +53,17 @@ def multiply(directory: Path, count: int) -> None:
     }
     numbers = f"WITH RECURSIVE number(n) AS (SELECT {repeat} UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {count})"
     engine = create_engine(f"sqlite:///{directory / 'records.db'}")
-    with engine.begin() as connection:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA cache_size=-524288")
+        connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        connection.commit()
         for table, key in ((tables.subscription, "id"), (tables.filter_version, "subscription_id")):
             names = [column.name for column in table.c]
             chosen = ", ".join(made.get(name, name) for name in names)
             connection.exec_driver_sql(
                 f"INSERT INTO {table.name} ({', '.join(names)}) {numbers} SELECT {chosen} FROM number CROSS JOIN "
                 f"(SELECT *, CAST(substr({key}, -12) AS INTEGER) AS kind FROM {table.name} "
-                f"WHERE {key} LIKE '5a0b8a3e-0000-4000-8000-%') WHERE kind = n % {repeat}"
+                f"WHERE {key} LIKE '%-0000-4000-8000-%') WHERE kind = n % {repeat}"
             )
+        connection.commit()
     engine.dispose()

@@ -52,6 +52,7 @@ from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
 from bellwire.compose_sms import SmsService, compose_sms
 from bellwire.console.facade import EngineParts
 from bellwire.console.figures import SAMPLE_SECONDS
+from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
 from bellwire.console.gate import ConsoleGate
 from bellwire.delivery.health import BlacklistRule
 from bellwire.delivery.lane import LaneLimits
@@ -87,12 +88,14 @@ from bellwire.engine.subscribers import Subscribers
 from bellwire.engine.validate_address import AddressHandshake
 from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
+from bellwire.engine.wrong_guesses import WrongGuesses
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.families import REGISTRY
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch, Listener
 from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
+from bellwire.observe.idle_time import idle_seconds
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
@@ -228,7 +231,7 @@ class _Engine:
         watermark = await self.deliveries.claim()
         restored = await self.live.restore()
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
-        await self.files.event_log.raise_head(max(watermark, self.live.newest_position()))
+        await self.files.event_log.raise_head(max(watermark, self.live.restored_up_to))
         self.deliveries.start()
         await self.gateway.start()
         self.watch.start()
@@ -422,6 +425,7 @@ async def _compose(  # noqa: PLR0917 - called once
             in_flight_per_origin=room_below(settings.webhook_connections_per_host),
             lane=LaneLimits(parallel=settings.webhook_parallel_per_subscription),
         ),
+        idle_seconds=idle_seconds,
         on_fatal=engine.fail,
     )
     desk = Desk(deliveries, rendering, subscribers)
@@ -631,6 +635,7 @@ async def _compose(  # noqa: PLR0917 - called once
         jwts=UserJwts(credentials=stores.credentials, installation=installation, clock=clock),
         passwords=Passwords(directory=directory, credentials=stores.credentials, clock=clock),
         codes=AuthorizationCodes(directory=directory, store=stores.sessions, installation=installation, clock=clock),
+        guesses=WrongGuesses(clock.monotonic),
     )
     watch_server(
         metrics,
@@ -662,7 +667,7 @@ async def _compose(  # noqa: PLR0917 - called once
         discovery_routes(authenticator=authenticator, public_url=public_url),
         root_routes(public_url=public_url, version=__version__),
         directory_routes(directory=directory, authenticator=authenticator, public_url=public_url),
-        subscription_routes(
+        *subscription_routes(
             subscriptions=subscriptions,
             sockets=gateway.subscriptions,
             authenticator=authenticator,
@@ -676,8 +681,8 @@ async def _compose(  # noqa: PLR0917 - called once
             max_event_bytes=settings.max_event_bytes,
         ),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
-        admin_routes(provisioning=provisioning, admin=authenticator.admin),
-        history_routes(
+        *admin_routes(provisioning=provisioning, admin=authenticator.admin),
+        *history_routes(
             lookback=lookback,
             operations=engine.operations,
             replays=replays,
@@ -738,10 +743,11 @@ async def _compose(  # noqa: PLR0917 - called once
             ),
         ],
         plain_descriptions=[publish_description()],
-        webhooks=family_webhooks(REGISTRY.families),
+        webhooks=lambda: family_webhooks(REGISTRY.families),
         public_url=settings.public_url,
         conventions=Conventions(
             cors_origins="*" if "*" in settings.cors_origins else settings.cors_origins,
+            pages=(CONSOLE_PREFIX,),
             body_limit_bytes=settings.max_request_bytes,
             body_limits={
                 publish_api.PATH: None,

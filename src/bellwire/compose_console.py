@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bellwire.api.public_url import PublicUrl, rate_key_of
+from bellwire.api.public_url import PublicUrl, is_asked_nearby, rate_key_of
 from bellwire.console.facade import EngineFacade, EngineParts
 from bellwire.console.figures import Figures, Series
 from bellwire.console.gate import ConsoleGate, Surroundings
@@ -79,7 +79,8 @@ def serve_console(
         Surroundings(
             base_url=public_url.base,
             remote_address=lambda connection: rate_key_of(public_url.proxies.remote_address(connection)),
-            demo_key=demo_key,
+            # Whoever has it may do everything: pages of other sites must not read it.
+            demo_key=lambda connection: demo_key if is_asked_nearby(connection) else None,
         ),
     )
     return hooks.gate

@@ -124,7 +124,7 @@ class GatewayParts:
                     owner = Owner(session.login, session.user)
                     self.hub.machine.restore(session.key, owner, session.subscription)
         for subscriber in list(self._live.subscribers):
-            is_socket = subscriber.subscription.transport is TransportType.WEB_SOCKET
+            is_socket = subscriber.transport is TransportType.WEB_SOCKET
             if is_socket and not self.hub.machine.holds(subscriber.id):
                 self.subscriptions.ended(subscriber.id)
         self._writing = asyncio.create_task(self.deliveries.run(), name="socket deliveries")

@@ -19,7 +19,6 @@ from bellwire.api.a2p_batches import a2p_batch_routes
 from bellwire.api.authentication import Authenticator
 from bellwire.api.sms_inbound import sms_inbound_routes
 from bellwire.carriers.simulator import SimulatedCarrier
-from bellwire.compose_smpp import open_smpp_carrier
 from bellwire.engine.accept_batch import BatchAcceptance
 from bellwire.engine.assign_consents import ConsentAssignment
 from bellwire.engine.consent_lists import ConsentLists
@@ -209,6 +208,9 @@ def _carrier(
                 mean_delay_seconds=settings.sms_simulator_delay_ms / 1000,
             )
         case SmsCarrier.SMPP:
+            # Of all servers, only those that have a carrier load SMPP.
+            from bellwire.compose_smpp import open_smpp_carrier  # noqa: PLC0415
+
             return open_smpp_carrier(settings, clock=clock, metrics=metrics, on_fatal=on_fatal)
 
 

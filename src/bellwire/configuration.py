@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from bellwire.errors import Misconfigured, Problem
 from bellwire.host_name import is_address, is_local_name
-from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Network, Settings, SmsCarrier, Unacceptable, declarations
+from bellwire.setting_values import Network, Unacceptable
+from bellwire.settings import ENVIRONMENT_PREFIX, Mode, Settings, SmsCarrier, declarations
 
 CONFIG_FILE_VARIABLE = "BELLWIRE_CONFIG"
 MAX_CONFIG_BYTES = 1 << 20

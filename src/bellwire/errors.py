@@ -13,7 +13,6 @@
     │   │   └── BodyStalled       408
     │   ├── TooManyRequests       429, with seconds to wait
     │   └── OAuthRefused          400 in the form of RFC 6749 section 5.2
-    ├── ProtocolViolation         the remote peer broke its protocol
     ├── Unavailable               the operator: 503, with seconds to wait
     │   ├── Overloaded            more is waiting than may; slow down
     │   └── Fenced                another process owns the partition now
@@ -139,10 +138,6 @@ class OAuthRefused(InvalidRequest):
     def __init__(self, error: str, code: str, description: str) -> None:
         super().__init__(code, description)
         self.error = error
-
-
-class ProtocolViolation(BellwireError):
-    """A remote peer broke the protocol that it speaks."""
 
 
 class Unavailable(BellwireError):

@@ -9,29 +9,37 @@ readers. `configuration.py` reads the sources and judges the whole; `compose.py`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import TypeVar
 
-from bellwire.host_name import is_plausible_host, is_plausible_in_url
+from bellwire.setting_values import (
+    Network,
+    as_host,
+    as_http_url,
+    as_name_server,
+    as_network,
+    as_origin,
+    as_path,
+    as_price,
+    as_public_url,
+    as_sms_text,
+    as_text,
+    as_yes_or_no,
+    ascii_text,
+    count,
+    list_of,
+    one_of,
+    optional,
+)
 
 T = TypeVar("T")
-Network = IPv4Network | IPv6Network
 
 ENVIRONMENT_PREFIX = "BELLWIRE_"
 DEFAULT_PORT = 8710
-DNS_PORT = 53
-MAX_LISTED = 1000
-
-_URL_TEXT = re.compile(r"[!$&-;=@A-Z\[\]_a-z~%]+", re.ASCII)
-"""Characters of a URL without query and fragment (RFC 3986)."""
-_NAME_SERVER = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[^\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -75,10 +83,6 @@ class SmppReceiptIds(StrEnum):
     HEX_OF_DECIMAL = "hex-of-decimal"
 
 
-class Unacceptable(Exception):
-    """A value that a setting does not take; each argument is a text that says what it takes."""
-
-
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """What a setting is, apart from its type: for reading it and for the reference."""
@@ -107,177 +111,6 @@ def _setting(
     return field(default=default, metadata={"declaration": declaration})
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 2048:
-        raise Unacceptable("must be a text of 1 to 2048 characters")
-    return value
-
-
-def _sms_text(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
-        raise Unacceptable("must be a text of 1 to 1000 characters")
-    return value
-
-
-def _ascii_text(longest: int) -> Callable[[object], str]:
-    """A string of SMPP, which ends with a NUL."""
-
-    def read(value: object) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isascii() or "\0" in value:
-            raise Unacceptable(f"must be a text of 1 to {longest} ASCII characters")
-        return value
-
-    return read
-
-
-def _yes_or_no(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in {"true", "1", "yes", "on"}:
-        return True
-    if isinstance(value, str) and value.lower() in {"false", "0", "no", "off"}:
-        return False
-    raise Unacceptable("must be true or false")
-
-
-def _count(minimum: int, maximum: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-            raise Unacceptable(f"must be a whole number from {minimum} to {maximum}")
-        return value
-
-    return read
-
-
-def _path(value: object) -> Path:
-    if isinstance(value, Path):
-        return value
-    text = _text(value)
-    if "\0" in text:
-        raise Unacceptable("must be a path without NUL")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise Unacceptable(f"{text} names the home of a user that can't be found") from None
-
-
-def _optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
-    """For settings whose default is "not given"; a value that is given is read as usual."""
-    return read
-
-
-def _price(value: object) -> Decimal:
-    """An amount of money with at most six decimals: sums are counted in millionths."""
-    try:
-        price = Decimal("NaN" if isinstance(value, bool) else str(value))
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not price.is_finite() or not 0 <= price <= 1000 or price != round(price, 6):
-        raise Unacceptable("must be an amount from 0 to 1000 with at most six decimals, such as 0.007")
-    return price
-
-
-def _one_of(choices: type[StrEnum]) -> Callable[[object], Any]:
-    def read(value: object) -> Any:
-        try:
-            return choices(_text(value).lower())
-        except ValueError:
-            raise Unacceptable("must be one of " + ", ".join(choices)) from None
-
-    return read
-
-
-def _list_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
-    """A TOML list, or a text with commas; an empty text is an empty list."""
-
-    def read_list(value: object) -> tuple[T, ...]:
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        if not isinstance(value, list | tuple) or len(value) > MAX_LISTED:
-            raise Unacceptable(f"must be a list of at most {MAX_LISTED}, in the environment with commas between")
-        accepted: list[T] = []
-        refused: list[str] = []
-        for number, item in enumerate(value, 1):
-            try:
-                accepted.append(read(item))
-            except Unacceptable as error:
-                refused += [f"item {number}: {text}" for text in error.args]
-        if refused:
-            raise Unacceptable(*refused)
-        return tuple(accepted)
-
-    return read_list
-
-
-def _network(value: object) -> Network:
-    try:
-        return ip_network(_text(value))
-    except ValueError as error:
-        raise Unacceptable(f"{value!r} is not a network such as 10.1.0.0/16 ({error})") from None
-
-
-def _host(value: object) -> str:
-    text = _text(value)
-    if not is_plausible_host(text):
-        raise Unacceptable(f"{text!r} is neither an IP address nor a host's name")
-    return text
-
-
-def _name_server(value: object) -> str:
-    """`address:port`, by which c-ares knows one; an address alone is asked at DNS's own port."""
-    text = _text(value)
-    unbracketed = _NAME_SERVER.fullmatch(text)
-    host, port = (unbracketed["v4"] or unbracketed["v6"], unbracketed["port"]) if unbracketed else (text, None)
-    number = DNS_PORT if port is None else int(port)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        address = None
-    if address is None or getattr(address, "scope_id", None) is not None or not 1 <= number <= 65535:
-        raise Unacceptable(
-            f"{text!r} is not an IP address with or without a port, such as 10.0.0.53, 10.0.0.53:5353 or [fd00::53]:53"
-        )
-    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
-
-
-def _http_url(value: object) -> str:
-    return _read_http_url(value)[0]
-
-
-def _read_http_url(value: object) -> tuple[str, SplitResult]:
-    text = _text(value).rstrip("/")
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    # `urlsplit` drops some control characters, and what is after an empty `?` or `#`; the text would keep them.
-    if not usable or not _URL_TEXT.fullmatch(text) or "@" in parts.netloc:
-        raise Unacceptable("must be an http or https URL with a host, and without user, query and fragment")
-    return text, parts
-
-
-def _public_url(value: object) -> str:
-    """What clients are to reach this server by: it is written into answers, so it has to be right to the letter."""
-    text, parts = _read_http_url(value)
-    if not is_plausible_in_url(parts.netloc, parts.hostname or "") or parts.netloc.endswith(":"):
-        raise Unacceptable(f"has a host that is neither an IP address nor a host's name: {parts.netloc!r}")
-    if not {".", ".."}.isdisjoint(unquote(parts.path).split("/")):
-        raise Unacceptable("must be a URL whose path has no segments `.` and `..`: clients would take them away")
-    return text
-
-
-def _origin(value: object) -> str:
-    if value == "*":
-        return "*"
-    text = _public_url(value)
-    if urlsplit(text).path:
-        raise Unacceptable(f"{value!r} is not an origin such as https://app.example.com")
-    return text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration, well-formed, and safe for its mode."""
@@ -285,30 +118,30 @@ class Settings:
     mode: Mode = Mode.SERVE
 
     data_dir: Path = _setting(
-        _path,
+        as_path,
         Path("bellwire-data"),
         dev_default=Path(".bellwire"),
         takes="a path",
         help="The directory that everything is kept in; belongs to one process. Made when it is missing.",
     )
-    host: str = _setting(_host, "127.0.0.1", takes="an IP address or name", help="The address to listen on.")
+    host: str = _setting(as_host, "127.0.0.1", takes="an IP address or name", help="The address to listen on.")
     port: int = _setting(
-        _count(0, 65535), DEFAULT_PORT, takes="0 to 65535", help="The TCP port to listen on; 0 takes a free one."
+        count(0, 65535), DEFAULT_PORT, takes="0 to 65535", help="The TCP port to listen on; 0 takes a free one."
     )
     public_url: str | None = _setting(
-        _optional(_public_url),
+        optional(as_public_url),
         None,
         takes="an http or https URL",
         help="What clients reach this server by; written into every `uri`. By default host and port.",
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        _list_of(_network),
+        list_of(as_network),
         (),
         takes="networks (CIDR)",
         help="Proxies whose `X-Forwarded-For` is believed.",
     )
     cors_origins: tuple[str, ...] = _setting(
-        _list_of(_origin),
+        list_of(as_origin),
         (),
         dev_default=("*",),
         takes="origins",
@@ -316,67 +149,67 @@ class Settings:
     )
 
     console: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         True,
         takes="true or false",
         help="Serve the web console at `/console`; needs the extra `console`.",
     )
 
     webhook_allow_http: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         False,
         dev_default=True,
         takes="true or false",
         help="Accept webhook addresses without TLS; in `dev` only.",
     )
     webhook_allow_private_networks: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         False,
         dev_default=True,
         takes="true or false",
         help="Deliver to loopback and private addresses, all of them; in `dev` only.",
     )
     webhook_allowed_networks: tuple[Network, ...] = _setting(
-        _list_of(_network),
+        list_of(as_network),
         (),
         takes="networks (CIDR)",
         help="Deliver to these networks although they are private.",
     )
     webhook_strict_content_type: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         False,
         takes="true or false",
         help="Refuse an address whose handshake answer is not `application/json`, instead of a warning.",
     )
     webhook_ca_file: Path | None = _setting(
-        _optional(_path),
+        optional(as_path),
         None,
         takes="a path",
         help="Certificates (PEM) to trust beside the system's, for webhook addresses with a private authority.",
     )
     dns_servers: tuple[str, ...] = _setting(
-        _list_of(_name_server),
+        list_of(as_name_server),
         (),
         takes="IP addresses, with or without a port",
         help="Name servers that the hosts of webhook addresses are looked up at, in this order while they answer; "
         "`/etc/hosts` comes first. By default the system's.",
     )
     webhook_connections: int = _setting(
-        _count(1, 100_000),
+        count(1, 100_000),
         1024,
         unit="connections",
         takes="1 to 100000",
         help="Open connections to all webhook addresses together.",
     )
     webhook_connections_per_host: int = _setting(
-        _count(1, 10_000),
+        count(1, 10_000),
         64,
         unit="connections",
         takes="1 to 10000",
         help="Open connections to one webhook host.",
     )
     webhook_parallel_per_subscription: int = _setting(
-        _count(1, 1000),
+        count(1, 1000),
         16,
         unit="notifications",
         takes="1 to 1000",
@@ -384,20 +217,20 @@ class Settings:
     )
 
     blacklist_after_seconds: int = _setting(
-        _count(10, 30 * 86400),
+        count(10, 30 * 86400),
         600,
         unit="seconds",
         takes="10 to 2592000",
         help="A subscription whose address has failed for this long, and never succeeded, is blacklisted.",
     )
     blacklist_reactivates: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         True,
         takes="true or false",
         help="Blacklisted addresses are tried again, and their subscriptions become active when they answer.",
     )
     blacklist_probe_seconds: int = _setting(
-        _count(5, 86400),
+        count(5, 86400),
         900,
         unit="seconds",
         takes="5 to 86400",
@@ -405,66 +238,66 @@ class Settings:
     )
 
     websocket_max_connections: int = _setting(
-        _count(0, 1_000_000),
+        count(0, 1_000_000),
         10_000,
         unit="connections",
         takes="0 to 1000000",
         help="Sockets that may be open at the same time, beside `max_connections`; 0 lets none in.",
     )
     websocket_max_connections_per_user: int = _setting(
-        _count(1, 1_000_000),
+        count(1, 1_000_000),
         200,
         unit="connections",
         takes="1 to 1000000",
         help="Sockets of one user, through all applications. Of one OAuth session there may be 50.",
     )
     websocket_max_frame_bytes: int = _setting(
-        _count(1024, 64 << 20),
+        count(1024, 64 << 20),
         1 << 20,
         unit="bytes",
         takes="1024 to 67108864",
         help="The largest frame that a client may send.",
     )
     websocket_send_buffer_bytes: int = _setting(
-        _count(65_536, 1 << 30),
+        count(65_536, 1 << 30),
         1 << 20,
         unit="bytes",
         takes="65536 to 1073741824",
         help="What may wait for a client that reads slowly; with more, its connection is cut.",
     )
     websocket_idle_seconds: int = _setting(
-        _count(10, 30 * 86400),
+        count(10, 30 * 86400),
         1800,
         unit="seconds",
         takes="10 to 2592000",
         help="A socket over which nothing goes in either direction for this long is closed.",
     )
     websocket_longest_seconds: int = _setting(
-        _count(60, 30 * 86400),
+        count(60, 30 * 86400),
         86_400,
         unit="seconds",
         takes="60 to 2592000",
         help="A socket that has been open for this long is closed; its client may recover its session on another.",
     )
     websocket_ping_seconds: int = _setting(
-        _count(1, 3600), 30, unit="seconds", takes="1 to 3600", help="Time between two pings of a client."
+        count(1, 3600), 30, unit="seconds", takes="1 to 3600", help="Time between two pings of a client."
     )
     websocket_pong_seconds: int = _setting(
-        _count(1, 600),
+        count(1, 600),
         10,
         unit="seconds",
         takes="1 to 600",
         help="A client that has not answered a ping for this long is taken for gone.",
     )
     websocket_recovery_seconds: int = _setting(
-        _count(1, 86_400),
+        count(1, 86_400),
         180,
         unit="seconds",
         takes="1 to 86400",
         help="How long a session waits for its client to come back. With more than 180 sessions are kept on disk.",
     )
     websocket_recovery_messages: int = _setting(
-        _count(1, 100_000),
+        count(1, 100_000),
         100,
         unit="notifications",
         takes="1 to 100000",
@@ -472,7 +305,7 @@ class Settings:
         "event log, and sessions are kept on disk.",
     )
     websocket_compression: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         False,
         takes="true or false",
         help="Agree on compression (permessage-deflate) with clients that offer it; each then takes three times the "
@@ -480,7 +313,7 @@ class Settings:
     )
 
     operator_webhook_url: str | None = _setting(
-        _optional(_http_url),
+        optional(as_http_url),
         None,
         is_secret=True,
         takes="an http or https URL",
@@ -489,70 +322,70 @@ class Settings:
     )
 
     retention_hours: int = _setting(
-        _count(1, 24 * 90),
+        count(1, 24 * 90),
         72,
         unit="hours",
         takes="1 to 2160",
         help="How long events, undelivered notifications and the history of attempts are kept.",
     )
     log_max_mib: int = _setting(
-        _count(16, 1 << 30),
+        count(16, 1 << 30),
         64 << 10,
         unit="MiB",
         takes="16 to 1073741824",
         help="The event log's size above which its oldest events go before `retention_hours` are over.",
     )
     history_max_mib: int = _setting(
-        _count(16, 1 << 30),
+        count(16, 1 << 30),
         32 << 10,
         unit="MiB",
         takes="16 to 1073741824",
         help="The size of the history of attempts, about, above which its oldest hours go early.",
     )
     backlog_max_rows: int = _setting(
-        _count(1000, 1 << 30),
+        count(1000, 1 << 30),
         1_000_000,
         unit="notifications",
         takes="1000 to 1073741824",
         help="Undelivered notifications of one subscription that are kept; with more, the oldest are given up.",
     )
     min_free_mib: int = _setting(
-        _count(0, 1 << 30),
+        count(0, 1 << 30),
         512,
         unit="MiB",
         takes="0 to 1073741824",
         help="With less space free on the data directory's file system, publishing answers 503.",
     )
     max_event_bytes: int = _setting(
-        _count(1024, 16 << 20),
+        count(1024, 16 << 20),
         256 << 10,
         unit="bytes",
         takes="1024 to 16777216",
         help="The largest event that can be published.",
     )
     max_publish_bytes: int = _setting(
-        _count(1024, 1 << 40),
+        count(1024, 1 << 40),
         1 << 30,
         unit="bytes",
         takes="1024 to 1099511627776",
         help="The largest body of one publish request (NDJSON is streamed).",
     )
     max_request_bytes: int = _setting(
-        _count(1024, 1 << 30),
+        count(1024, 1 << 30),
         1 << 20,
         unit="bytes",
         takes="1024 to 1073741824",
         help="The largest body of any other request.",
     )
     max_connections: int = _setting(
-        _count(1, 1_000_000),
+        count(1, 1_000_000),
         10_000,
         unit="connections",
         takes="1 to 1000000",
         help="Connections from clients that are served at the same time; more are answered 503.",
     )
     shutdown_seconds: int = _setting(
-        _count(1, 600),
+        count(1, 600),
         10,
         unit="seconds",
         takes="1 to 600",
@@ -560,19 +393,19 @@ class Settings:
     )
 
     sms_carrier: SmsCarrier = _setting(
-        _one_of(SmsCarrier),
+        one_of(SmsCarrier),
         SmsCarrier.SIMULATOR,
         takes=", ".join(SmsCarrier),
         help="What High Volume SMS goes out by. The simulator sends nothing to anybody.",
     )
     sms_segment_price: Decimal = _setting(
-        _price,
+        as_price,
         Decimal("0.007"),
         takes="0 to 1000",
         help="What a segment costs, sent or received; the `cost` of messages and batches comes of it.",
     )
     sms_local_per_second: int = _setting(
-        _count(0, 10_000),
+        count(0, 10_000),
         1,
         dev_default=0,
         unit="messages a second",
@@ -580,7 +413,7 @@ class Settings:
         help="How fast one local (10DLC) number may send; 0 is unlimited.",
     )
     sms_toll_free_per_second: int = _setting(
-        _count(0, 10_000),
+        count(0, 10_000),
         8,
         dev_default=0,
         unit="messages a second",
@@ -588,7 +421,7 @@ class Settings:
         help="How fast one toll-free number may send; 0 is unlimited.",
     )
     sms_max_batch_messages: int | None = _setting(
-        _optional(_count(1, 10_000_000)),
+        optional(count(1, 10_000_000)),
         None,
         unit="messages",
         takes="1 to 10000000",
@@ -596,27 +429,27 @@ class Settings:
         "limit it.",
     )
     sms_opt_out_reply: str | None = _setting(
-        _optional(_sms_text),
+        optional(as_sms_text),
         None,
         takes="a text of 1 to 1000 characters",
         help="What a recipient is answered who opts out with a keyword. By default nothing: that is left to the "
         "application.",
     )
     sms_opt_in_reply: str | None = _setting(
-        _optional(_sms_text),
+        optional(as_sms_text),
         None,
         takes="a text of 1 to 1000 characters",
         help="What a recipient is answered who opts in again with a keyword.",
     )
     sms_receipt_hours: int = _setting(
-        _count(1, 24 * 30),
+        count(1, 24 * 30),
         72,
         unit="hours",
         takes="1 to 720",
         help="A message that a carrier took and has not reported on for so long has failed with SMS-CAR-104.",
     )
     sms_retention_hours: int = _setting(
-        _count(0, 24 * 3660),
+        count(0, 24 * 3660),
         24 * 90,
         unit="hours",
         takes="0 to 87840",
@@ -624,13 +457,13 @@ class Settings:
         "0 is for ever. Consents themselves are kept, with the last change of each.",
     )
     sms_simulator_seed: int = _setting(
-        _count(0, 1 << 31),
+        count(0, 1 << 31),
         1,
         takes="0 to 2147483648",
         help="With the same seed the simulator's delays are the same.",
     )
     sms_simulator_delay_ms: int = _setting(
-        _count(0, 3_600_000),
+        count(0, 3_600_000),
         300,
         unit="milliseconds",
         takes="0 to 3600000",
@@ -638,102 +471,102 @@ class Settings:
     )
 
     smpp_host: str | None = _setting(
-        _optional(_host),
+        optional(as_host),
         None,
         takes="an IP address or name",
         help="The SMPP 3.4 server that texts go out by and come in from, when `sms_carrier` is `smpp`. See smpp.md.",
     )
-    smpp_port: int = _setting(_count(1, 65535), 2775, takes="1 to 65535", help="Its TCP port.")
+    smpp_port: int = _setting(count(1, 65535), 2775, takes="1 to 65535", help="Its TCP port.")
     smpp_system_id: str | None = _setting(
-        _optional(_ascii_text(15)), None, takes="1 to 15 ASCII characters", help="The name to bind with."
+        optional(ascii_text(15)), None, takes="1 to 15 ASCII characters", help="The name to bind with."
     )
     smpp_password: str | None = _setting(
-        _optional(_ascii_text(8)),
+        optional(ascii_text(8)),
         None,
         is_secret=True,
         takes="1 to 8 ASCII characters",
         help="The password to bind with; the protocol has no room for a longer one.",
     )
     smpp_system_type: str | None = _setting(
-        _optional(_ascii_text(12)), None, takes="1 to 12 ASCII characters", help="The `system_type` to bind with."
+        optional(ascii_text(12)), None, takes="1 to 12 ASCII characters", help="The `system_type` to bind with."
     )
     smpp_tls: bool = _setting(
-        _yes_or_no,
+        as_yes_or_no,
         False,
         takes="true or false",
         help="Connect with TLS 1.2 or later. Without it, password and texts are readable on the way.",
     )
     smpp_ca_file: Path | None = _setting(
-        _optional(_path),
+        optional(as_path),
         None,
         takes="a path",
         help="Certificates (PEM) to trust beside the system's, for an SMPP server with a private authority.",
     )
     smpp_connect_seconds: int = _setting(
-        _count(1, 300),
+        count(1, 300),
         10,
         unit="seconds",
         takes="1 to 300",
         help="How long connecting may take, TLS included; and, once more, the answer to the bind.",
     )
     smpp_window: int = _setting(
-        _count(1, 1000),
+        count(1, 1000),
         10,
         unit="PDUs",
         takes="1 to 1000",
         help="`submit_sm` that may be without an answer at the same time.",
     )
     smpp_submits_per_second: int = _setting(
-        _count(0, 100_000),
+        count(0, 100_000),
         0,
         unit="PDUs a second",
         takes="0 to 100000",
         help="`submit_sm` a second that were agreed; 0 is unlimited.",
     )
     smpp_enquire_link_seconds: int = _setting(
-        _count(1, 3600),
+        count(1, 3600),
         30,
         unit="seconds",
         takes="1 to 3600",
         help="Of silence, after which the server is asked whether it is there.",
     )
     smpp_response_seconds: int = _setting(
-        _count(1, 600),
+        count(1, 600),
         30,
         unit="seconds",
         takes="1 to 600",
         help="How long the server may take for an answer. A text without one may have been sent or not.",
     )
     smpp_inactivity_seconds: int = _setting(
-        _count(0, 86400),
+        count(0, 86400),
         0,
         unit="seconds",
         takes="0 to 86400",
         help="Without a text or a receipt either way, after which the bind is made anew; 0 is never.",
     )
     smpp_long_texts: SmppLongTexts = _setting(
-        _one_of(SmppLongTexts),
+        one_of(SmppLongTexts),
         SmppLongTexts.UDH,
         takes=", ".join(SmppLongTexts),
         help="How a text of several segments goes out: as one `submit_sm` for each, with a user data header, or as one "
         "with a `message_payload`, which the server splits.",
     )
     smpp_receipt_ids: SmppReceiptIds = _setting(
-        _one_of(SmppReceiptIds),
+        one_of(SmppReceiptIds),
         SmppReceiptIds.SAME,
         takes=", ".join(SmppReceiptIds),
         help="How receipts spell the ids of `submit_sm_resp`.",
     )
     smpp_source_ton: int = _setting(
-        _count(0, 6), 1, takes="0 to 6", help="Type of number of our numbers; 2 (national) leaves the country code out."
+        count(0, 6), 1, takes="0 to 6", help="Type of number of our numbers; 2 (national) leaves the country code out."
     )
-    smpp_source_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of our numbers.")
+    smpp_source_npi: int = _setting(count(0, 18), 1, takes="0 to 18", help="Numbering plan of our numbers.")
     smpp_destination_ton: int = _setting(
-        _count(0, 6), 1, takes="0 to 6", help="Type of number of recipients; 2 (national) leaves the country code out."
+        count(0, 6), 1, takes="0 to 6", help="Type of number of recipients; 2 (national) leaves the country code out."
     )
-    smpp_destination_npi: int = _setting(_count(0, 18), 1, takes="0 to 18", help="Numbering plan of recipients.")
+    smpp_destination_npi: int = _setting(count(0, 18), 1, takes="0 to 18", help="Numbering plan of recipients.")
     smpp_long_text_wait_seconds: int = _setting(
-        _count(1, 86400),
+        count(1, 86400),
         300,
         unit="seconds",
         takes="1 to 86400",
@@ -741,14 +574,14 @@ class Settings:
     )
 
     log_level: LogLevel = _setting(
-        _one_of(LogLevel),
+        one_of(LogLevel),
         LogLevel.INFO,
         dev_default=LogLevel.WARNING,
         takes=", ".join(LogLevel),
         help="What is logged.",
     )
     log_format: LogFormat = _setting(
-        _one_of(LogFormat),
+        one_of(LogFormat),
         LogFormat.JSON,
         dev_default=LogFormat.CONSOLE,
         takes=", ".join(LogFormat),
@@ -756,17 +589,17 @@ class Settings:
     )
 
     otel_endpoint: str | None = _setting(
-        _optional(_http_url),
+        optional(as_http_url),
         None,
         takes="an http or https URL",
         help="An OpenTelemetry collector (OTLP over HTTP) that traces go to, from publish to attempt; needs the extra "
         "`otel`. By default nothing is traced.",
     )
     otel_service: str = _setting(
-        _text, "bellwire", takes="a name", help="What this server is called in traces (`service.name`)."
+        as_text, "bellwire", takes="a name", help="What this server is called in traces (`service.name`)."
     )
     otel_sample_percent: int = _setting(
-        _count(0, 100),
+        count(0, 100),
         100,
         unit="percent",
         takes="0 to 100",

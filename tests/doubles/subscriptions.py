@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from bellwire.model.subscription import (
 from bellwire.ports.clock import Clock
 from bellwire.ports.delivery_control import Subscriber
 from bellwire.ports.event_log import Appended, Duplicate
+from bellwire.ports.subscription_store import SubscriptionStore
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -43,6 +44,12 @@ def a_subscription(id_: str = "5a0b8a3e-0000-4000-8000-000000000001", **changes:
     return Subscription(**fields | changes)
 
 
+async def all_of(store: SubscriptionStore) -> list[Subscription]:
+    """What is stored, oldest first."""
+    stored = [record async for page in store.pages() for record in page]
+    return sorted(stored, key=lambda record: record.created_at)
+
+
 class MemorySubscriptionStore:
     """`SubscriptionStore` over a dictionary. `broken`: every write fails, as on a full disk. `gate`: writes wait."""
 
@@ -54,8 +61,11 @@ class MemorySubscriptionStore:
         self.gate: asyncio.Event | None = None
         self._clock = clock
 
-    async def all(self) -> list[Subscription]:
-        return sorted(self.records.values(), key=lambda record: record.created_at)
+    async def pages(self) -> AsyncIterator[list[Subscription]]:
+        records = list(self.records.values())
+        for start in range(0, len(records), 3):
+            await asyncio.sleep(0)
+            yield records[start : start + 3]
 
     async def save(self, subscription: Subscription) -> None:
         await self._write()

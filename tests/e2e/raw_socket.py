@@ -154,6 +154,16 @@ class RawSocket:
             self._protocol.send_text(text.encode())
         self._flush()
 
+    def send_fragments(self, *fragments: bytes, begins: bool = False, ends: bool = False) -> None:
+        """Parts of one text message, in one write."""
+        for at, fragment in enumerate(fragments):
+            fin = ends and at == len(fragments) - 1
+            if begins and at == 0:
+                self._protocol.send_text(fragment, fin=fin)
+            else:
+                self._protocol.send_continuation(fragment, fin=fin)
+        self._flush()
+
     def ping(self) -> None:
         self._protocol.send_ping(b"client")
         self._flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -209,8 +209,8 @@ class SimulatedStore:
         self._disk = disk
         self._process = process
 
-    async def all(self) -> list[Subscription]:
-        return [replace(record) for record in self._disk.records.values()]
+    async def pages(self) -> AsyncIterator[list[Subscription]]:
+        yield [replace(record) for record in self._disk.records.values()]
 
     async def save(self, subscription: Subscription) -> None:
         await self._disk.save(self._process, subscription)

@@ -150,7 +150,7 @@ class Process:
     async def start(self) -> None:
         watermark = await self.deliveries.claim()
         await self.live.restore()
-        await self.log.raise_head(max(watermark, self.live.newest_position()))
+        await self.log.raise_head(max(watermark, self.live.restored_up_to))
         self.deliveries.start()
         self._routing = asyncio.create_task(self._router.run(watermark))
         self._routing.add_done_callback(self._routing_ended)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench.__main__ import main
 from bench.plots import draw, short
 from bench.results import RESULTS_VARIABLE, Curve, Results, comparison, curve, row
 
@@ -54,3 +55,14 @@ def test_a_curve_is_drawn_within_its_picture(tmp_path: Path) -> None:
 
 def test_numbers_are_short() -> None:
     assert [short(value) for value in (0.5, 64.0, 1_000.0, 12_500.0, 1e6)] == ["0.5", "64", "1k", "12.5k", "1M"]
+
+
+def test_every_tool_that_is_missing_is_named_with_its_package_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.peers.shutil.which", lambda tool, **_: None if tool == "redis-server" else f"/{tool}")
+    monkeypatch.setattr("sys.argv", ["bench"])
+    assert main() == 1
+    told = capsys.readouterr()
+    assert told.err == "redis-server not installed; on Debian and Ubuntu: apt-get install redis-server\n"
+    assert told.out == ""

@@ -25,6 +25,7 @@ from bellwire.engine.fairness import Unrouted
 from bellwire.engine.seed import GENEROUS_FACTOR
 from bellwire.engine.sms_lists import MAX_NUMBERS
 from bellwire.engine.socket_tokens import ACCEPTED_SECONDS
+from bellwire.engine.wrong_guesses import WrongGuesses
 from bellwire.families import REGISTRY
 from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
@@ -124,6 +125,7 @@ LIMITS = {
     "life of an authorization code": f"{CODE_LIFETIME.total_seconds():g} s",
     "sessions of one user with one application": f"{MAX_PARALLEL_SESSIONS}",
     "wrong passwords before a login is locked": f"{default_of(Passwords, 'max_failed_attempts')}",
+    "wrong passwords from one address in five minutes": f"{default_of(WrongGuesses, 'most')}",
     "records of a page of batches, messages and opt-outs, also by default": f"{a2p_parameters.MAX_PER_PAGE}",
     "records of a page of consents, by default": f"{sms_consents.DEFAULT_PER_PAGE}",
     "numbers in `phoneNumber`": f"{MAX_NUMBERS}",

@@ -12,6 +12,7 @@ from bellwire.api.a2p_parameters import PREFIX, TAG, AskedPaging, DateFrom, Date
 from bellwire.api.a2p_views import A2pBatchList, A2pBatchView, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN
+from bellwire.api.routing import api_router
 from bellwire.engine.sms_lists import SmsLists
 from bellwire.model.identity import Caller
 from bellwire.model.sms import BatchId, BatchStatus
@@ -27,7 +28,7 @@ def a2p_batch_reading_routes(*, lists: SmsLists, caller: Callable[..., Awaitable
     Args:
         caller: a dependency that gives the caller, whose application may use High Volume SMS.
     """
-    router = APIRouter(prefix=PREFIX, tags=[TAG], responses=CALLED_WITH_TOKEN)
+    router = api_router(PREFIX, tag=TAG, responses=CALLED_WITH_TOKEN)
 
     @router.get("/batches", response_model=A2pBatchList, summary="List batches")
     async def list_a2p_batches(

@@ -14,6 +14,7 @@ from bellwire.api.a2p_views import A2pBatchView
 from bellwire.api.authentication import Authenticator, own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.rate_limits import RateGroup
+from bellwire.api.routing import api_router
 from bellwire.engine.accept_batch import Accepted, BatchAcceptance
 from bellwire.errors import UnsupportedMedia
 from bellwire.model.identity import Caller
@@ -55,7 +56,7 @@ _REQUEST: dict[str, Any] = {
 
 
 def a2p_batch_routes(*, acceptance: BatchAcceptance, authenticator: Authenticator) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, tags=[TAG], responses=CALLED_WITH_TOKEN | documented(413, 415, 503))
+    router = api_router(PREFIX, tag=TAG, responses=CALLED_WITH_TOKEN | documented(413, 415, 503))
     allowed = Depends(permitted(authenticator.caller(RateGroup.LIGHT), Permission.A2P_SMS))
 
     @router.post(

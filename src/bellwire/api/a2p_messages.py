@@ -12,6 +12,7 @@ from bellwire.api.a2p_parameters import PREFIX, TAG, AskedMessages, AskedPaging
 from bellwire.api.a2p_views import A2pMessageList, A2pMessageView, A2pStatuses, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.problems import CALLED_WITH_TOKEN
+from bellwire.api.routing import api_router
 from bellwire.engine.sms_lists import MessageQuestion, SmsLists
 from bellwire.model.identity import Caller
 from bellwire.model.sms import MessageId, MessageStatus
@@ -33,7 +34,7 @@ def a2p_message_routes(*, lists: SmsLists, caller: Callable[..., Awaitable[Calle
     Args:
         caller: a dependency that gives the caller, whose application may use High Volume SMS.
     """
-    router = APIRouter(prefix=PREFIX, tags=[TAG], responses=CALLED_WITH_TOKEN)
+    router = api_router(PREFIX, tag=TAG, responses=CALLED_WITH_TOKEN)
 
     @router.get("/messages", response_model=A2pMessageList, summary="List messages")
     async def list_a2p_messages(

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from bellwire.api.a2p_parameters import PREFIX, AskedPaging, number_of
 from bellwire.api.a2p_views import TokenPaging, answer
 from bellwire.api.authentication import own_account
 from bellwire.api.csv_answers import MEDIA_TYPE, csv_answer, wants_csv
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import CALLED_WITH_TOKEN
+from bellwire.api.routing import api_router
 from bellwire.engine.assign_consents import Assigned, ConsentAssignment
 from bellwire.engine.consent_lists import MAX_PER_PAGE, ConsentLists
 from bellwire.model.identity import Caller
@@ -35,7 +37,7 @@ _SOURCES = {ConsentSource.API: "Account"}
 _EXAMPLE: JsonValue = {"from": "+16505550180", "optOuts": ["+12025550101"], "optIns": ["+12025550102"]}
 
 
-class OptOutView(BaseModel):
+class OptOutView(ApiModel):
     """What one recipient said to one of our numbers."""
 
     from_: str = Field(alias="from", description="The account's number.")
@@ -44,7 +46,7 @@ class OptOutView(BaseModel):
     source: Literal["Recipient", "Account", "Upstream", "Carrier"]
 
 
-class OptOutList(BaseModel):
+class OptOutList(ApiModel):
     records: list[OptOutView]
     paging: TokenPaging
 
@@ -54,7 +56,7 @@ Written = Annotated[str, Field(max_length=256)]
 """
 
 
-class BulkAssignRequest(BaseModel):
+class BulkAssignRequest(RequestBody):
     """Recipients to opt out of one of our numbers, and others to opt in; at least one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -64,17 +66,17 @@ class BulkAssignRequest(BaseModel):
     optIns: list[Written] | None = None  # noqa: N815
 
 
-class FailedAssignment(BaseModel):
+class FailedAssignment(ApiModel):
     to: str
     errorMessage: str  # noqa: N815
 
 
-class AssignedView(BaseModel):
+class AssignedView(ApiModel):
     successful: list[str]
     failed: list[FailedAssignment]
 
 
-class BulkAssignAnswer(BaseModel):
+class BulkAssignAnswer(ApiModel):
     """What became of each number."""
 
     optIns: AssignedView  # noqa: N815
@@ -88,7 +90,7 @@ def a2p_opt_out_routes(
     Args:
         caller: a dependency that gives the caller, whose application may use High Volume SMS.
     """
-    router = APIRouter(prefix=PREFIX, tags=[CONSENTS_TAG], responses=CALLED_WITH_TOKEN)
+    router = api_router(PREFIX, tag=CONSENTS_TAG, responses=CALLED_WITH_TOKEN)
 
     @router.get(
         "/opt-outs",

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from bellwire.api.model import ApiModel
 
 MessageStatusName = Literal["Queued", "Sent", "Delivered", "SendingFailed", "DeliveryFailed"]
 
@@ -17,7 +19,7 @@ _NO_TEXT: str = Field(default_factory=str)
 _encode = msgspec.json.Encoder().encode
 
 
-class _Wire(BaseModel):
+class _Wire(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 

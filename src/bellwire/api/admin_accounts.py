@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
+from bellwire.api.admin_router import admin_router
 from bellwire.api.admin_views import (
     AccountPath,
     AccountView,
@@ -35,31 +36,31 @@ from bellwire.engine.provision_numbers import Devices, Numbers
 
 
 def account_routes(accounts: Accounts, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter()
+    router = admin_router("/accounts")
 
-    @router.get("/accounts")
+    @router.get("")
     async def list_accounts(part: Part, scope: Scope = Depends(scope_of)) -> PageView[AccountView]:
         """Accounts that the key reaches."""
         return page_view(AccountView, accounts.page(scope, cursor=part.cursor, limit=part.limit))
 
-    @router.post("/accounts", status_code=201, responses=documented(403, 409))
+    @router.post("", status_code=201, responses=documented(403, 409))
     async def create_account(new: NewAccount, scope: Scope = Depends(scope_of)) -> AccountView:
         """Make an account; only with a key that is good for all."""
         return AccountView.of(await accounts.create(scope, new))
 
-    @router.get("/accounts/{accountId}")
+    @router.get("/{accountId}")
     async def get_account(account: AccountPath, scope: Scope = Depends(scope_of)) -> AccountView:
         """One account."""
         return AccountView.of(accounts.get(scope, account))
 
-    @router.patch("/accounts/{accountId}", responses=documented(403, 409))
+    @router.patch("/{accountId}", responses=documented(403, 409))
     async def change_account(
         account: AccountPath, changes: AccountChanges, scope: Scope = Depends(scope_of)
     ) -> AccountView:
         """Change the fields that are given; `mainNumber` null clears it."""
         return AccountView.of(await accounts.change(scope, account, changes))
 
-    @router.delete("/accounts/{accountId}", status_code=204, responses=documented(403))
+    @router.delete("/{accountId}", status_code=204, responses=documented(403))
     async def delete_account(account: AccountPath, scope: Scope = Depends(scope_of)) -> None:
         """Delete an account with all that belongs to it; only with a key that is good for all."""
         await accounts.delete(scope, account)
@@ -68,7 +69,7 @@ def account_routes(accounts: Accounts, scope_of: ScopeOf) -> APIRouter:
 
 
 def extension_routes(extensions: Extensions, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/accounts/{accountId}/extensions")
+    router = admin_router("/accounts/{accountId}/extensions")
 
     @router.get("")
     async def list_extensions(
@@ -109,7 +110,7 @@ def extension_routes(extensions: Extensions, scope_of: ScopeOf) -> APIRouter:
 
 
 def number_routes(numbers: Numbers, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/accounts/{accountId}/numbers")
+    router = admin_router("/accounts/{accountId}/numbers")
 
     @router.get("")
     async def list_numbers(account: AccountPath, part: Part, scope: Scope = Depends(scope_of)) -> PageView[NumberView]:
@@ -142,7 +143,7 @@ def number_routes(numbers: Numbers, scope_of: ScopeOf) -> APIRouter:
 
 
 def device_routes(devices: Devices, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/accounts/{accountId}/devices")
+    router = admin_router("/accounts/{accountId}/devices")
 
     @router.get("")
     async def list_devices(account: AccountPath, part: Part, scope: Scope = Depends(scope_of)) -> PageView[DeviceView]:

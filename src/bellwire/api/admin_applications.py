@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
+from bellwire.api.admin_router import admin_router
 from bellwire.api.admin_views import (
     ApplicationSecretView,
     ApplicationView,
@@ -20,7 +21,7 @@ from bellwire.engine.provision_commands import ApplicationChanges, NewApplicatio
 
 
 def application_routes(applications: Applications, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/applications")
+    router = admin_router("/applications")
 
     @router.get("")
     async def list_applications(part: Part, scope: Scope = Depends(scope_of)) -> PageView[ApplicationView]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
+from bellwire.api.admin_router import admin_router
 from bellwire.api.admin_views import (
     ExtensionPath,
     JtiPath,
@@ -18,7 +19,6 @@ from bellwire.api.admin_views import (
     ScopeOf,
     page_view,
 )
-from bellwire.api.openapi import operation_ids
 from bellwire.api.problems import documented
 from bellwire.engine.provision import Scope
 from bellwire.engine.provision_commands import KeyChanges, LoginChanges, NewAdminKey, NewJwt, NewPublisherKey
@@ -27,7 +27,7 @@ from bellwire.model.identity import KeyKind
 
 
 def login_routes(logins: Logins, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/extensions/{extensionId}/password")
+    router = admin_router("/extensions/{extensionId}/password")
 
     @router.get("")
     async def get_login(extension: ExtensionPath, scope: Scope = Depends(scope_of)) -> LoginView:
@@ -48,7 +48,7 @@ def login_routes(logins: Logins, scope_of: ScopeOf) -> APIRouter:
 
 
 def jwt_routes(jwts: Jwts, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/extensions/{extensionId}/jwts")
+    router = admin_router("/extensions/{extensionId}/jwts")
 
     @router.get("")
     async def list_jwts(extension: ExtensionPath, part: Part, scope: Scope = Depends(scope_of)) -> PageView[JwtView]:
@@ -70,10 +70,7 @@ def jwt_routes(jwts: Jwts, scope_of: ScopeOf) -> APIRouter:
 
 def key_routes(keys: Keys, kind: KeyKind, scope_of: ScopeOf) -> APIRouter:
     """Routes of publisher keys or of admin keys, which differ in what a new one may name."""
-    router = APIRouter(
-        prefix=f"/{kind.value}-keys",
-        generate_unique_id_function=operation_ids(lambda name: f"admin_{name.replace('_key', f'_{kind.value}_key')}"),
-    )
+    router = admin_router(f"/{kind.value}-keys", named=lambda name: name.replace("_key", f"_{kind.value}_key"))
 
     @router.get("")
     async def list_keys(part: Part, scope: Scope = Depends(scope_of)) -> PageView[KeyView]:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
 from fastapi import Depends, Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from bellwire.api.model import ApiModel
 from bellwire.engine.provision import Scope
 from bellwire.engine.provision_applications import ApplicationWithSecret
 from bellwire.engine.provision_credentials import JwtWithToken, KeyWithSecret
@@ -59,7 +60,7 @@ def paging(
 Part = Annotated[Paging, Depends(paging)]
 
 
-class View(BaseModel):
+class View(ApiModel):
     """One record as it is answered, read off the record's attributes."""
 
     model_config = ConfigDict(
@@ -67,7 +68,6 @@ class View(BaseModel):
         validate_by_name=True,
         from_attributes=True,
         frozen=True,
-        use_attribute_docstrings=True,
     )
 
     @classmethod
@@ -141,17 +141,18 @@ class ApplicationView(View):
     permissions: Annotated[list[Permission], Sorted]
     grants: Annotated[list[Grant], Sorted]
     redirect_uris: list[str]
-    account_id: AccountId | None
-    """The only account whose users may log in with it; null is every account."""
+    account_id: AccountId | None = Field(
+        description="The only account whose users may log in with it; null is every account."
+    )
     rate_limit_factor: float
     status: Status
-    blacklist_policy: BlacklistPolicy | None
-    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
+    blacklist_policy: BlacklistPolicy | None = Field(
+        description="Whether blacklisted subscriptions heal by themselves; null is the server's setting."
+    )
 
 
 class ApplicationSecretView(ApplicationView):
-    client_secret: str | None
-    """Shown this once; null for a public client."""
+    client_secret: str | None = Field(description="Shown this once; null for a public client.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -182,15 +183,13 @@ class JwtView(View):
     extension_id: ExtensionId
     label: str
     created_at: datetime
-    client_ids: list[ClientId]
-    """The applications that may use it; empty is all."""
+    client_ids: list[ClientId] = Field(description="The applications that may use it; empty is all.")
     expires_at: datetime | None
     revoked: bool
 
 
 class JwtTokenView(JwtView):
-    token: str
-    """Shown this once."""
+    token: str = Field(description="Shown this once.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -203,16 +202,14 @@ class KeyView(View):
     id: str
     kind: KeyKind
     label: str
-    account_id: AccountId | None
-    """The only account that it is good for; null is all."""
+    account_id: AccountId | None = Field(description="The only account that it is good for; null is all.")
     default_account_id: AccountId | None
     created_at: datetime
     status: Status
 
 
 class KeySecretView(KeyView):
-    key: str
-    """Shown this once."""
+    key: str = Field(description="Shown this once.")
 
     @classmethod
     def of(cls, record: object) -> Self:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from bellwire.api import problems
 from bellwire.api.conventions import Conventions, ConventionsMiddleware
-from bellwire.api.openapi import DESCRIPTION, PlainDescription, document_routes, operation_ids, whole_document
+from bellwire.api.openapi import DESCRIPTION, PlainDescription, document_routes, whole_document
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -20,10 +20,11 @@ class _Application(FastAPI):
     """FastAPI with a document of our own making."""
 
     plain: Sequence[PlainDescription] = ()
+    webhooks_of: Callable[[], APIRouter] = APIRouter
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = whole_document(self, self.plain)
+            self.openapi_schema = whole_document(self, self.plain, self.webhooks_of())
         return self.openapi_schema
 
 
@@ -32,7 +33,7 @@ def build_app(
     routers: Sequence[APIRouter],
     plain_routes: Sequence[BaseRoute] = (),
     plain_descriptions: Sequence[PlainDescription] = (),
-    webhooks: APIRouter | None = None,
+    webhooks: Callable[[], APIRouter] = APIRouter,
     conventions: Conventions | None = None,
     lifespan: Lifespan | None = None,
     public_url: str | None = None,
@@ -45,7 +46,7 @@ def build_app(
         routers: in the order in which their routes are tried.
         plain_routes: Starlette routes and mounts, tried before all routers: for what is hot or not an API.
         plain_descriptions: what OpenAPI says of those that are part of the API.
-        webhooks: what OpenAPI describes under `webhooks`.
+        webhooks: makes what OpenAPI describes under `webhooks`; asked when the document is first.
         conventions: CORS and body limits; the defaults allow no browser's origin and 1 MiB.
         public_url: where clients reach the server; None is where they got the OpenAPI document from.
     """
@@ -60,14 +61,13 @@ def build_app(
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        generate_unique_id_function=operation_ids(),
-        webhooks=webhooks,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.plain = plain_descriptions
+    app.webhooks_of = webhooks
     problems.install(app)
     app.add_middleware(ConventionsMiddleware, conventions=conventions or Conventions())
     app.router.routes.extend(plain_routes)
     for router in (document_routes(), *routers):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     return app

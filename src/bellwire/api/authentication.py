@@ -78,11 +78,15 @@ class Authenticator:
         """Counts a request of the OAuth endpoints: by application and user, of an unknown user by its address."""
 
         def counted(application: Application, user: ExtensionId | None) -> None:
-            whose = rate_key_of(self._proxies.remote_address(request)) if user is None else user
+            whose = self.rate_key(request) if user is None else user
             who = (application.client_id, user is None, whose)
             self._count(request, who, RateGroup.AUTH, application.rate_limit_factor)
 
         return counted
+
+    def rate_key(self, request: Request) -> str:
+        """What stands for a caller that may be anybody: its address."""
+        return rate_key_of(self._proxies.remote_address(request))
 
     def _count(self, request: Request, who: tuple[object, ...], group: RateGroup, factor: float) -> None:
         standing: Standing | None = self._limits.hit(who, group, factor=factor, now=self._clock.monotonic())

@@ -51,6 +51,8 @@ class Conventions:
 
     cors_origins: Sequence[str] | Literal["*"] = ()
     """Origins of browsers that may call; `*` is any, and is answered with the origin itself."""
+    pages: Sequence[str] = ()
+    """Paths below which there are pages for people: no other origin's script may read them, whatever `cors_origins`."""
     body_limit_bytes: int = DEFAULT_BODY_LIMIT_BYTES
     body_limits: Mapping[str | re.Pattern[str], int | None] = field(default_factory=dict)
     """Other limits by path prefix, or by a pattern of the whole path; the first that fits counts. None: the route
@@ -79,6 +81,7 @@ class ConventionsMiddleware:
         self._app = app
         self._any_origin = conventions.cors_origins == "*"
         self._origins = frozenset(origin.encode("latin-1", "replace") for origin in conventions.cors_origins)
+        self._pages = tuple(conventions.pages)
         self._body_limit = conventions.body_limit_bytes
         self._body_limits = tuple(conventions.body_limits.items())
 
@@ -96,7 +99,7 @@ class ConventionsMiddleware:
         state["request_id"] = request_id.decode()
         given = request_id in (headers.request_id, headers.other_request_id)
         state["given_request_id"] = state["request_id"] if given else None
-        origin = headers.origin if self._may_call(headers.origin) else None
+        origin = headers.origin if self._may_call(headers.origin, scope["path"]) else None
         started = False
 
         async def dressed(message: Message) -> None:
@@ -124,8 +127,10 @@ class ConventionsMiddleware:
                 raise RuntimeError("a response broke off after its start") from error
             await internal_error()(scope, receive, dressed)
 
-    def _may_call(self, origin: bytes | None) -> bool:
-        return origin is not None and (self._any_origin or origin in self._origins)
+    def _may_call(self, origin: bytes | None, path: str) -> bool:
+        if origin is None or not (self._any_origin or origin in self._origins):
+            return False
+        return not any(path == page or path.startswith(page + "/") for page in self._pages)
 
     def _answer_here(self, scope: Scope, headers: _Headers, origin: bytes | None) -> Response | None:
         """The answer of a request that no route is to see; sets the overridden method on the others."""

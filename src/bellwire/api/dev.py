@@ -14,13 +14,16 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from bellwire.api.bodies import optional_json
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import documented, internal_error
+from bellwire.api.public_url import is_asked_nearby
+from bellwire.api.routing import api_router
 from bellwire.engine.faults import Fault, Faults, NewFault
 from bellwire.engine.seed_load import Seeded
 from bellwire.errors import Forbidden, InvalidRequest, NotFound, OAuthRefused, TooManyRequests, Unavailable
@@ -59,7 +62,7 @@ class DevControls:
     seed: Callable[[bytes], Awaitable[Seeded]]
 
 
-class _View(BaseModel):
+class _View(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
@@ -71,13 +74,13 @@ class ClockView(_View):
     """By how much it was advanced, in all."""
 
 
-class Advance(_View):
+class Advance(_View, RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     advance_seconds: float = Field(gt=0, le=MAX_ADVANCE_SECONDS)
 
 
-class ResetRequest(_View):
+class ResetRequest(_View, RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     rewind_clock: bool = False
@@ -107,8 +110,8 @@ class SeededView(_View):
 
 
 def dev_routes(controls: DevControls) -> APIRouter:
-    router = APIRouter(
-        prefix=PREFIX, tags=["Development"], dependencies=[Depends(require_this_machine)], responses=documented(403)
+    router = api_router(
+        PREFIX, tag="Development", dependencies=[Depends(require_this_machine)], responses=documented(403)
     )
     faults = controls.faults
 
@@ -187,10 +190,9 @@ def dev_routes(controls: DevControls) -> APIRouter:
 
 async def require_this_machine(request: Request) -> None:
     """Raises Forbidden for others, and for browsers that show pages from elsewhere."""
-    forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    peer = "" if request.client is None or forwarded else request.client.host
+    peer = "" if request.client is None else request.client.host
     origin = request.headers.get("origin")
-    if not _is_here(peer):
+    if not (_is_here(peer) and is_asked_nearby(request)):
         raise Forbidden("CMN-401", "Development controls answer programs on the same machine alone")
     if origin is not None and not _is_here(urlsplit(origin).hostname or ""):
         raise Forbidden("CMN-401", "Development controls answer no pages from elsewhere")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from bellwire.api.authentication import (
@@ -17,9 +17,11 @@ from bellwire.api.authentication import (
     require_user_permission,
     visible_extension,
 )
+from bellwire.api.model import ApiModel
 from bellwire.api.problems import CALLED_WITH_TOKEN
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
+from bellwire.api.routing import api_router
 from bellwire.errors import NotFound
 from bellwire.model.directory import Account, Extension, PhoneNumber, Status
 from bellwire.model.identity import Caller
@@ -37,7 +39,7 @@ ExtensionStatus = Literal["", "Enabled", "Disabled", "Frozen", "NotActivated", "
 NumberStatus = Literal["", "Normal", "Pending", "PortedIn", "Temporary", "Unknown"]
 
 
-class _Wire(BaseModel):
+class _Wire(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
@@ -149,7 +151,7 @@ class NumberList(_Wire):
 
 def directory_routes(*, directory: Directory, authenticator: Authenticator, public_url: PublicUrl) -> APIRouter:
     """Account, extension, extension list and extension phone numbers."""
-    router = APIRouter(prefix="/restapi/v1.0/account/{accountId}", tags=["Account"], responses=CALLED_WITH_TOKEN)
+    router = api_router("/restapi/v1.0/account/{accountId}", tag="Account", responses=CALLED_WITH_TOKEN)
     light = Depends(authenticator.caller(RateGroup.LIGHT))
     medium = Depends(authenticator.caller(RateGroup.MEDIUM))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from bellwire.api.authentication import Authenticator
+from bellwire.api.model import ApiModel
 from bellwire.api.problems import documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
+from bellwire.api.routing import api_router
 from bellwire.model.identity import Caller
 
 _VERSION = "1.0.0"
@@ -19,7 +21,7 @@ _RETRIES, _RETRY_SECONDS, _RETRY_CYCLE_SECONDS = 3, 3, 824
 _EXPIRES_SECONDS = 86_400
 
 
-class _Wire(BaseModel):
+class _Wire(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
@@ -78,7 +80,7 @@ class ExternalEntryPoints(_Wire):
     rcv: VideoApi
 
 
-class OpenIdConfiguration(BaseModel):
+class OpenIdConfiguration(ApiModel):
     """OpenID's discovery document. No id tokens are issued, so no scope of OpenID is offered."""
 
     issuer: str
@@ -98,7 +100,7 @@ class OpenIdConfiguration(BaseModel):
 
 def discovery_routes(*, authenticator: Authenticator, public_url: PublicUrl) -> APIRouter:
     """`/.well-known/entry-points/initial` and `/external`, `/.well-known/openid-configuration`."""
-    router = APIRouter(prefix="/.well-known", tags=["Discovery"])
+    router = api_router("/.well-known", tag="Discovery")
 
     @router.get("/entry-points/initial", response_model=InitialEntryPoints)
     async def read_initial_entry_points(

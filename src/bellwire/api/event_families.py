@@ -15,14 +15,15 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, create_model
 
-from bellwire.api.openapi import operation_ids
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import documented
+from bellwire.api.routing import api_router
 from bellwire.errors import NotFound
 from bellwire.families.declaration import EventFamily
 from bellwire.filters import TemplateReference, reference
 
 
-class QueryParameterInfo(BaseModel):
+class QueryParameterInfo(ApiModel):
     name: str
     role: str = Field(description="predicate narrows what matches, projection changes the body, schedule sets timing")
     type: str
@@ -34,12 +35,12 @@ class QueryParameterInfo(BaseModel):
     minimum: int | None
 
 
-class PathParameterInfo(BaseModel):
+class PathParameterInfo(ApiModel):
     name: str
     allowed: list[str] = Field(description="Empty: any id")
 
 
-class TemplateInfo(BaseModel):
+class TemplateInfo(ApiModel):
     """One path that filters may name."""
 
     template: str
@@ -53,7 +54,7 @@ class TemplateInfo(BaseModel):
     example: str = Field(description="An event filter that works for any caller")
 
 
-class EventFamilyInfo(BaseModel):
+class EventFamilyInfo(ApiModel):
     """One kind of event."""
 
     name: str
@@ -67,7 +68,7 @@ class EventFamilyInfo(BaseModel):
     bodySchema: dict[str, Any] = Field(description="JSON Schema of the body")  # noqa: N815
 
 
-class EventFamilies(BaseModel):
+class EventFamilies(ApiModel):
     """All event families, by name."""
 
     records: list[EventFamilyInfo]
@@ -75,7 +76,7 @@ class EventFamilies(BaseModel):
 
 def family_routes() -> APIRouter:
     """The families' reference; public, since it is documentation."""
-    router = APIRouter(tags=["Event families"])
+    router = api_router(tag="Event families")
 
     @cache  # made when first asked for: the schemas of all bodies would hold up each start
     def records() -> dict[str, EventFamilyInfo]:
@@ -112,7 +113,7 @@ def _family_info(name: str, templates: Sequence[TemplateReference]) -> EventFami
     )
 
 
-class Envelope(BaseModel):
+class Envelope(RequestBody):
     """A notification's envelope (wire contract, 3.9)."""
 
     uuid: str = Field(description="The same at each attempt; handlers are idempotent on it")
@@ -135,7 +136,7 @@ _SENT_HEADERS = {
 
 def family_webhooks(families: Sequence[EventFamily]) -> APIRouter:
     """One webhook operation a family, for the OpenAPI document alone."""
-    webhooks = APIRouter(generate_unique_id_function=operation_ids())
+    webhooks = api_router()
     for family in families:
         webhooks.add_api_route(
             family.name,
@@ -162,7 +163,7 @@ def family_webhooks(families: Sequence[EventFamily]) -> APIRouter:
 def _notification_model(family: EventFamily) -> type[BaseModel]:
     name = "".join(part.title() for part in family.name.split("_")) + "Notification"
     if family.is_flat:
-        return create_model(name, __base__=(Envelope, family.body))
+        return create_model(name, __base__=(Envelope, family.body, RequestBody))
     return create_model(name, __base__=Envelope, body=(family.body, ...))
 
 

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from bellwire.api.explain_views import ExplanationView
+from bellwire.api.model import RequestBody
 from bellwire.api.problems import documented
+from bellwire.api.routing import api_router
 from bellwire.engine.explain import Asker, explain_made_up
 from bellwire.engine.publish import Submission
 from bellwire.errors import Forbidden, InvalidRequest
@@ -33,7 +35,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class ExplainRequest(BaseModel):
+class ExplainRequest(RequestBody):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _EXAMPLE})
 
     filter: str = Field(description="As a subscriber writes it.", json_schema_extra={"maxLength": MAX_FILTER_LENGTH})
@@ -60,7 +62,7 @@ def explain_routes(
     Args:
         asking: a FastAPI dependency that gives the user or the publisher key behind the request.
     """
-    router = APIRouter(tags=["Events"], responses=documented(400, 401, 403, 413, 415, 429))
+    router = api_router(tag="Events", responses=documented(400, 401, 403, 413, 415, 429))
 
     @router.post(PATH, summary="Would this event filter match this event, and if not, why not")
     async def explain(wanted: ExplainRequest, who: Caller | ApiKey = Depends(asking)) -> ExplanationView:

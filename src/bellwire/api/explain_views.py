@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+from pydantic import Field
+
 from bellwire.api.admin_views import View
 from bellwire.api.history_views import NotificationView
 from bellwire.engine.explain import FilterExplanation
@@ -16,14 +18,10 @@ class ReasonView(View):
     """One way in which an event is not what a filter wants."""
 
     kind: ReasonKind
-    message: str
-    """A plain sentence for people."""
-    parameter: str | None
-    """Of the filter's path or query; null where it is about more than one."""
-    wanted: list[str]
-    """What the filter has there."""
-    found: list[str]
-    """What the event has there, the first few; empty for nothing."""
+    message: str = Field(description="A plain sentence for people.")
+    parameter: str | None = Field(description="Of the filter's path or query; null where it is about more than one.")
+    wanted: list[str] = Field(description="What the filter has there.")
+    found: list[str] = Field(description="What the event has there, the first few; empty for nothing.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -42,8 +40,9 @@ class ExplanationView(View):
 
     matches: bool
     reasons: list[ReasonView]
-    notes: list[str]
-    """What else is worth knowing: what is not compared, and what a notification leaves out."""
+    notes: list[str] = Field(
+        description="What else is worth knowing: what is not compared, and what a notification leaves out."
+    )
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -74,15 +73,15 @@ class NotificationExplanationView(View):
     """Whether one subscription was to get one event. `filters` are those in force then; `reasons` are about the
     subscription as a whole, beside theirs."""
 
-    position: int
-    """Of the event."""
+    position: int = Field(description="Of the event.")
     subscription_id: SubscriptionId
     matches: bool
     reasons: list[ReasonView]
     notes: list[str]
     filters: list[FilterExplanationView]
-    notifications: list[NotificationView]
-    """What came of it so far; one for each topic that matched, or that history has attempts for."""
+    notifications: list[NotificationView] = Field(
+        description="What came of it so far; one for each topic that matched, or that history has attempts for."
+    )
 
     @classmethod
     def of(cls, record: object) -> Self:

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from bellwire.api.model import ApiModel
 from bellwire.api.problems import documented
+from bellwire.api.routing import api_router
 from bellwire.errors import Unavailable
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Index(BaseModel):
+class Index(ApiModel):
     """What answers here, and where to look next."""
 
     name: str = "Bellwire"
@@ -23,14 +25,14 @@ class Index(BaseModel):
     links: dict[str, str] = Field(description="Paths of this server")
 
 
-class Health(BaseModel):
+class Health(ApiModel):
     """The process is up."""
 
     status: Literal["ok"] = "ok"
     version: str
 
 
-class Readiness(BaseModel):
+class Readiness(ApiModel):
     """Events are taken and delivered."""
 
     status: Literal["ready"] = "ready"
@@ -58,7 +60,7 @@ def health_routes(
             "metrics": "/metrics",
         },
     )
-    router = APIRouter(tags=["Operation"])
+    router = api_router(tag="Operation")
 
     @router.get("/", summary="What is where")
     async def read_index() -> Index:

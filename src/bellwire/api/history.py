@@ -40,7 +40,8 @@ from bellwire.api.history_views import (
     ToQuery,
     time_range,
 )
-from bellwire.api.problems import documented
+from bellwire.api.problems import Responses, documented
+from bellwire.api.routing import api_router
 from bellwire.delivery.failures import sentence
 from bellwire.engine.deliver import Deliveries
 from bellwire.engine.history import AttemptSearch, EventSearch, HistoryPage, Lookback
@@ -95,7 +96,7 @@ def history_routes(
     replays: Replays,
     deliveries: Deliveries,
     admin: Callable[..., Awaitable[ApiKey]],
-) -> APIRouter:
+) -> list[APIRouter]:
     """
     Args:
         admin: a FastAPI dependency that gives the enabled admin key of the request, or raises `Unauthenticated`.
@@ -104,20 +105,27 @@ def history_routes(
     async def scope(key: ApiKey = Depends(admin)) -> Scope:
         return Scope.of(key)
 
-    router = APIRouter(prefix=PREFIX)
-    # The key is asked for first: what a request says is judged for those alone who may ask.
-    guarded = APIRouter(responses=documented(400, 401, 404, 503), dependencies=[Depends(scope)])
-    guarded.include_router(_event_routes(lookback, scope))
-    guarded.include_router(_subscription_routes(lookback, deliveries, scope))
-    guarded.include_router(_operation_routes(lookback, operations, deliveries, scope))
-    guarded.include_router(_replay_routes(lookback, replays, scope))
-    router.include_router(guarded)
-    router.include_router(_failure_codes())
-    return router
+    return [
+        _event_routes(lookback, scope),
+        _subscription_routes(lookback, deliveries, scope),
+        _operation_routes(lookback, operations, deliveries, scope),
+        _replay_routes(lookback, replays, scope),
+        _failure_codes(),
+    ]
+
+
+def _guarded(scope_of: ScopeOf, path: str = "", *, tag: str, responses: Responses | None = None) -> APIRouter:
+    """The key is asked for first: what a request says is judged for those alone who may ask."""
+    return api_router(
+        PREFIX + path,
+        tag=tag,
+        responses=documented(400, 401, 404, 503) | (responses or {}),
+        dependencies=[Depends(scope_of)],
+    )
 
 
 def _event_routes(lookback: Lookback, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(prefix="/events", tags=["Event history"])
+    router = _guarded(scope_of, "/events", tag="Event history")
 
     @router.get("", summary="List events, newest first")
     async def list_events(
@@ -182,7 +190,7 @@ def _event_routes(lookback: Lookback, scope_of: ScopeOf) -> APIRouter:
 
 
 def _subscription_routes(lookback: Lookback, deliveries: Deliveries, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(tags=["Delivery history"])
+    router = _guarded(scope_of, tag="Delivery history")
 
     def view(record: Subscription) -> SubscriptionView:
         return SubscriptionView.made_of(record, deliveries.view(record.id))
@@ -238,8 +246,8 @@ def _subscription_routes(lookback: Lookback, deliveries: Deliveries, scope_of: S
 def _operation_routes(
     lookback: Lookback, operations: Operations, deliveries: Deliveries, scope_of: ScopeOf
 ) -> APIRouter:
-    router = APIRouter(
-        prefix="/subscriptions/{subscriptionId}", tags=["Operating subscriptions"], responses=documented(405, 409)
+    router = _guarded(
+        scope_of, "/subscriptions/{subscriptionId}", tag="Operating subscriptions", responses=documented(405, 409)
     )
 
     def view(record: Subscription) -> SubscriptionView:
@@ -278,7 +286,7 @@ def _operation_routes(
 
 
 def _replay_routes(lookback: Lookback, replays: Replays, scope_of: ScopeOf) -> APIRouter:
-    router = APIRouter(tags=["Replays"])
+    router = _guarded(scope_of, tag="Replays")
 
     @router.post(
         "/subscriptions/{subscriptionId}/replay",
@@ -314,7 +322,7 @@ def _replay_routes(lookback: Lookback, replays: Replays, scope_of: ScopeOf) -> A
 
 
 def _failure_codes() -> APIRouter:
-    router = APIRouter(tags=["Delivery history"])
+    router = api_router(PREFIX, tag="Delivery history")
     records = [FailureCodeView(code=code, meaning=sentence(code)) for code in FailureCode]
 
     @router.get("/failure-codes", summary="Why attempts fail: all codes, in plain words")

@@ -12,6 +12,7 @@ from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator, Field, model_validator
 
 from bellwire.api.admin_views import DEFAULT_PAGE, MAX_PAGE, View
+from bellwire.api.model import RequestBody
 from bellwire.delivery.health import LastFailure
 from bellwire.engine.cursors import MAX_CURSOR_LENGTH
 from bellwire.engine.envelope import wire_time
@@ -128,15 +129,13 @@ class HistoryPageView(View, Generic[V]):
 class EventView(View):
     """An event without its body. `accountId`, `topic` and `uuid` are as it was published."""
 
-    position: int
-    """Its place in the log."""
+    position: int = Field(description="Its place in the log.")
     uuid: str
     account_id: AccountId
     family: str
     topic: str
     timestamp: Time
-    size_bytes: int
-    """Of the body."""
+    size_bytes: int = Field(description="Of the body.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -156,8 +155,7 @@ class EventDetailView(EventView):
     """An event as it was published."""
 
     body: dict[str, Any]
-    audience: list[str] | None
-    """The extensions that may see it; null is the whole account."""
+    audience: list[str] | None = Field(description="The extensions that may see it; null is the whole account.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -184,28 +182,21 @@ def _family_of(topic: str) -> str:
 class AttemptView(View):
     """One try to deliver one notification."""
 
-    id: str | None
-    """Its place in history; null for one that is not in it yet."""
+    id: str | None = Field(description="Its place in history; null for one that is not in it yet.")
     subscription_id: SubscriptionId
-    position: int
-    """Of the event; 0 for a test event."""
+    position: int = Field(description="Of the event; 0 for a test event.")
     topic: str
-    uuid: str
-    """The notification's, as the endpoint saw it."""
-    number: int
-    """1 for the first."""
+    uuid: str = Field(description="The notification's, as the endpoint saw it.")
+    number: int = Field(description="1 for the first.")
     address: str
     started_at: Time
     duration_ms: float
     outcome: AttemptOutcome
     failure_code: FailureCode | None
-    status: int | None
-    """The HTTP status; null where there was no answer."""
-    detail: str
-    """One plain sentence for people; empty on success."""
+    status: int | None = Field(description="The HTTP status; null where there was no answer.")
+    detail: str = Field(description="One plain sentence for people; empty on success.")
     next_try_at: Time | None
-    replay_id: ReplayId | None
-    """The replay that made it."""
+    replay_id: ReplayId | None = Field(description="The replay that made it.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -242,10 +233,8 @@ class NotificationView(View):
     topic: str
     subscription_exists: bool
     state: NotificationState
-    attempts: int
-    """Those of replays not counted."""
-    replays_delivered: int
-    """How many replays delivered it."""
+    attempts: int = Field(description="Those of replays not counted.")
+    replays_delivered: int = Field(description="How many replays delivered it.")
     last_attempt: AttemptView | None
 
     @classmethod
@@ -265,19 +254,17 @@ class NotificationView(View):
 class NotificationPageView(HistoryPageView[NotificationView]):
     """In the order of subscriptions."""
 
-    is_complete: bool
-    """False: there were too many attempts to look through, and later ones may be missing."""
+    is_complete: bool = Field(
+        description="False: there were too many attempts to look through, and later ones may be missing."
+    )
 
 
 class LaneInfo(View):
     """How a subscription's notifications stand at this moment."""
 
-    mode: str
-    """live: out of memory; spilling, draining: by way of the backlog."""
-    is_held: bool
-    """Nothing is sent: it is paused or blacklisted."""
-    waiting: int
-    """In memory."""
+    mode: str = Field(description="live: out of memory; spilling, draining: by way of the backlog.")
+    is_held: bool = Field(description="Nothing is sent: it is paused or blacklisted.")
+    waiting: int = Field(description="In memory.")
     in_flight: int
     backlog_rows: int
 
@@ -341,8 +328,7 @@ class BacklogRowView(View):
     topic: str
     ordering_key: str
     size_bytes: int
-    uuid: str | None
-    """The event's; null where the event is no longer kept."""
+    uuid: str | None = Field(description="The event's; null where the event is no longer kept.")
     timestamp: Time | None
 
     @classmethod
@@ -363,10 +349,8 @@ class BacklogView(HistoryPageView[BacklogRowView]):
     """What waits for one subscription on disk; records are in the order in which they will go."""
 
     rows: int
-    size_bytes: int
-    """Of the events' bodies."""
-    is_exact: bool
-    """False: there is at least so much."""
+    size_bytes: int = Field(description="Of the events' bodies.")
+    is_exact: bool = Field(description="False: there is at least so much.")
     oldest_position: int | None
     oldest_timestamp: Time | None
 
@@ -388,8 +372,7 @@ class BacklogView(HistoryPageView[BacklogRowView]):
 class LastFailureView(View):
     failure_code: FailureCode
     status: int | None
-    detail: str
-    """One plain sentence for people."""
+    detail: str = Field(description="One plain sentence for people.")
     at: Time
 
     @classmethod
@@ -406,22 +389,24 @@ class HealthView(View):
     is_paused: bool
     delivered: int
     failed: int
-    success_rate: float | None
-    """0 to 1, of all attempts; null before the first."""
+    success_rate: float | None = Field(description="0 to 1, of all attempts; null before the first.")
     p50_ms: float | None
     p95_ms: float | None
-    p99_ms: float | None
-    """How long successful attempts took, about; null before the first."""
+    p99_ms: float | None = Field(description="How long successful attempts took, about; null before the first.")
     consecutive_failures: int
-    failing_seconds: float | None
-    """Null while it does not fail; stands still while the outage is our own."""
-    blacklisted_in_seconds: float | None
-    """How much failing time is left; null while it does not fail."""
+    failing_seconds: float | None = Field(
+        description="Null while it does not fail; stands still while the outage is our own."
+    )
+    blacklisted_in_seconds: float | None = Field(
+        description="How much failing time is left; null while it does not fail."
+    )
     last_failure: LastFailureView | None
-    next_probe_in_seconds: float | None
-    """Of a blacklisted address; null where it is not tried again by itself."""
-    own_outage: bool
-    """Most hosts can't be reached: the fault is taken for ours, and no failing time passes."""
+    next_probe_in_seconds: float | None = Field(
+        description="Of a blacklisted address; null where it is not tried again by itself."
+    )
+    own_outage: bool = Field(
+        description="Most hosts can't be reached: the fault is taken for ours, and no failing time passes."
+    )
     deliveries: LaneInfo
 
     @classmethod
@@ -454,14 +439,12 @@ def _thousandfold(seconds: float | None) -> float | None:
 class ProbeView(View):
     """What a try of a blacklisted address came to."""
 
-    is_active: bool
-    """Whether the subscription is active again."""
-    code: str
-    """Of the handshake's refusal, as SUB-525; empty where the address answered."""
+    is_active: bool = Field(description="Whether the subscription is active again.")
+    code: str = Field(description="Of the handshake's refusal, as SUB-525; empty where the address answered.")
     reason: str
 
 
-class ReplayRequest(View):
+class ReplayRequest(View, RequestBody):
     """What to send again: one event, or all that matches in a time range."""
 
     event: str | None = Field(default=None, pattern=NAME, description="Position or uuid of one event.")
@@ -486,19 +469,17 @@ class ReplayView(View):
     from_: Time | None = Field(alias="from")
     to: Time | None
     after_position: int
-    until_position: int
-    """The stretch of the log that is looked through: after the one, up to the other."""
-    cursor: int
-    """Up to there, all is done."""
-    progress: float
-    """0 to 1, of the stretch."""
+    until_position: int = Field(
+        description="The stretch of the log that is looked through: after the one, up to the other."
+    )
+    cursor: int = Field(description="Up to there, all is done.")
+    progress: float = Field(description="0 to 1, of the stretch.")
     delivered: int
     given_up: int
     failed_attempts: int
     created_at: Time
     ended_at: Time | None
-    reason: str
-    """One plain sentence: why it ended before its time, or what went wrong last."""
+    reason: str = Field(description="One plain sentence: why it ended before its time, or what went wrong last.")
 
     @classmethod
     def of(cls, record: object) -> Self:
@@ -533,8 +514,7 @@ class FailureCodeView(View):
     """Why an attempt failed."""
 
     code: FailureCode
-    meaning: str
-    """One plain sentence."""
+    meaning: str = Field(description="One plain sentence.")
 
 
 class FailureCodesView(View):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Security
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bellwire.api.authentication import Authenticator
 from bellwire.api.login_page import login_answer, refusal_answer, require_same_site
+from bellwire.api.model import ApiModel
 from bellwire.api.oauth_document import (
     AUTHORIZE_ANSWERS,
     CLIENT,
@@ -19,6 +20,7 @@ from bellwire.api.oauth_document import (
 )
 from bellwire.api.problems import OAuthErrorEnvelope, documented
 from bellwire.api.public_url import PublicUrl
+from bellwire.api.routing import api_router
 from bellwire.engine.authorize import Authorization, LoginFailed, LoginPage
 from bellwire.engine.authorize_codes import Redirect
 from bellwire.engine.authorize_sessions import GrantedTokens
@@ -28,7 +30,7 @@ from bellwire.wire.oauth import parse_form
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-class TokenInfo(BaseModel):
+class TokenInfo(ApiModel):
     """Tokens granted to a user of an application."""
 
     access_token: str
@@ -44,7 +46,7 @@ class TokenInfo(BaseModel):
 
 def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, public_url: PublicUrl) -> APIRouter:
     """`/restapi/oauth/token`, `/revoke` and `/authorize`."""
-    router = APIRouter(prefix="/restapi/oauth", tags=["OAuth"])
+    router = api_router("/restapi/oauth", tag="OAuth")
 
     @router.post(
         "/token",
@@ -57,7 +59,12 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
     async def get_token(request: Request) -> Response:
         """Grant tokens for a user, by any of the grants, or refresh them."""
         form = parse_form(await _form(request))
-        granted = await authorization.token(form, request.headers.get("authorization"), authenticator.admit(request))
+        granted = await authorization.token(
+            form,
+            request.headers.get("authorization"),
+            authenticator.admit(request),
+            address=authenticator.rate_key(request),
+        )
         return JSONResponse(_token_info(granted).model_dump(exclude_none=True), headers=_NOT_STORED)
 
     @router.post(
@@ -105,7 +112,9 @@ def oauth_routes(*, authorization: Authorization, authenticator: Authenticator, 
             if "login_state" not in form:
                 return await _begin(request, encoded)
             require_same_site(request, public_url.base(request))
-            match await authorization.log_in(form, authenticator.admit(request)):
+            match await authorization.log_in(
+                form, authenticator.admit(request), address=authenticator.rate_key(request)
+            ):
                 case Redirect(uri):
                     return _redirect(uri)
                 case LoginFailed() as failed:

@@ -8,7 +8,7 @@ of `conventions.py` and of the error map, the errors of a body, tags, licence an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,10 +18,9 @@ import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
-from pydantic.alias_generators import to_camel
 
 from bellwire.api.problems import ErrorEnvelope
+from bellwire.api.routing import api_router
 
 OPENAPI_PATH = "/bellwire/v1/openapi.json"
 REF = "#/components/schemas/{name}"
@@ -100,18 +99,8 @@ class PlainDescription:
     security_schemes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def operation_ids(name: Callable[[str], str] = str) -> Callable[[APIRoute], str]:
-    """How routes get their operation id: the endpoint function's name in camelCase. It is a promise to those who
-    generate clients.
-
-    Args:
-        name: makes the name unique, where functions of several routers have the same.
-    """
-    return lambda route: to_camel(name(route.name))
-
-
-def whole_document(app: FastAPI, plain: Sequence[PlainDescription]) -> dict[str, Any]:
-    """The OpenAPI document of the application and its plain routes."""
+def whole_document(app: FastAPI, plain: Sequence[PlainDescription], webhooks: APIRouter) -> dict[str, Any]:
+    """The OpenAPI document of the application, its plain routes, and the webhooks that it calls."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -120,7 +109,7 @@ def whole_document(app: FastAPI, plain: Sequence[PlainDescription]) -> dict[str,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=app.servers,
         routes=app.routes,
-        webhooks=app.webhooks.routes,
+        webhooks=webhooks.routes,
     )
     components = document.setdefault("components", {})
     for name in _UNUSED_SCHEMAS:
@@ -144,7 +133,7 @@ def whole_document(app: FastAPI, plain: Sequence[PlainDescription]) -> dict[str,
 
 def document_routes() -> APIRouter:
     """`/bellwire/v1/openapi.json`: built and encoded once, at the first request, without holding up the event loop."""
-    router = APIRouter(tags=["Operation"])
+    router = api_router(tag="Operation")
     building = asyncio.Lock()
     encoded: bytes | None = None
 

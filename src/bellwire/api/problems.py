@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from bellwire.api.model import ApiModel
 from bellwire.errors import (
     BellwireError,
     BodyBrokenOff,
@@ -45,7 +46,7 @@ _REASONS = {
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-class ErrorItem(BaseModel):
+class ErrorItem(ApiModel):
     """One thing that is wrong with a request."""
 
     model_config = ConfigDict(extra="allow")
@@ -56,7 +57,7 @@ class ErrorItem(BaseModel):
     parameterValue: str | None = Field(default=None)  # noqa: N815
 
 
-class ErrorEnvelope(BaseModel):
+class ErrorEnvelope(ApiModel):
     """Any error: `errorCode` and `message` are those of the first of `errors`."""
 
     errorCode: str  # noqa: N815

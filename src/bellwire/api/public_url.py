@@ -9,11 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from bellwire.host_name import is_address, is_local_name
+
 _HOST = re.compile(r"[A-Za-z0-9._\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _MAX_HOPS = 20
+_OF_PROXIES = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "via"})
 
 
 class TrustedProxies:
@@ -64,6 +68,24 @@ def rate_key_of(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
     return str(parsed)
+
+
+def is_asked_nearby(connection: HTTPConnection) -> bool:
+    """Whether a request was made without a proxy, and by an address or a name that no stranger's DNS could point here.
+
+    A page of `evil.example` whose name comes to mean 127.0.0.1 is of the same origin as we are, for its browser (DNS
+    rebinding): only `Host` tells. Names without a dot are of this machine or its network, as in Docker Compose.
+    """
+    if not _OF_PROXIES.isdisjoint(connection.headers):
+        return False
+    return all(_is_near(host) for host in connection.headers.getlist("host"))
+
+
+def _is_near(host: str) -> bool:
+    if _HOST.fullmatch(host) is None:
+        return False
+    name = urlsplit(f"//{host}").hostname or ""
+    return is_address(name) or is_local_name(name) or "." not in name
 
 
 class PublicUrl:

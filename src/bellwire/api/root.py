@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
+from bellwire.api.model import ApiModel
 from bellwire.api.problems import documented
 from bellwire.api.public_url import PublicUrl
+from bellwire.api.routing import api_router
 from bellwire.errors import NotFound
 
 _COMPATIBLE_VERSION = "1.0.46"
 """The version of the compatible API whose shapes we answer with (wire contract, SPEC46)."""
 
 
-class ApiVersion(BaseModel):
+class ApiVersion(ApiModel):
     """One version of the compatible API."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -25,7 +27,7 @@ class ApiVersion(BaseModel):
     uri_string: str
 
 
-class ApiVersions(BaseModel):
+class ApiVersions(ApiModel):
     """All versions of the compatible API, and what serves them."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -41,7 +43,7 @@ def root_routes(*, public_url: PublicUrl, version: str) -> APIRouter:
     Args:
         version: of Bellwire.
     """
-    router = APIRouter(prefix="/restapi", tags=["API info"])
+    router = api_router("/restapi", tag="API info")
 
     def v1(request: Request) -> ApiVersion:
         return ApiVersion(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from bellwire.api.a2p_opt_outs import CONSENTS_TAG
@@ -18,7 +18,9 @@ from bellwire.api.a2p_views import TokenPaging
 from bellwire.api.authentication import own_account
 from bellwire.api.bodies import optional_json
 from bellwire.api.csv_answers import MEDIA_TYPE, csv_answer
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import CALLED_WITH_TOKEN
+from bellwire.api.routing import api_router
 from bellwire.engine.assign_consents import ConsentAssignment, WantedConsent
 from bellwire.engine.consent_lists import ConsentLists, HistoryQuestion
 from bellwire.engine.page_tokens import MAX_TOKEN_LENGTH, TOKEN_PATTERN
@@ -51,7 +53,7 @@ CampaignType = Literal["Conversational", "Informational", "Promotional"]
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{1,14}$", max_length=18)]
 
 
-class _Wire(BaseModel):
+class _Wire(ApiModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
@@ -87,7 +89,7 @@ class ConsentHistoryPage(_Wire):
     paging: TokenPaging
 
 
-class ConsentSearch(_Wire):
+class ConsentSearch(_Wire, RequestBody):
     """Which consents; what is left out is any."""
 
     from_: list[E164] | None = Field(default=None, alias="from", min_length=1, max_length=MAX_NUMBERS_SEARCHED)
@@ -109,7 +111,7 @@ class WantedConsentRecord(_Wire):
     coverage: ConsentCoverage = ConsentCoverage.PHONE_NUMBER
 
 
-class ConsentPatch(_Wire):
+class ConsentPatch(_Wire, RequestBody):
     records: list[WantedConsentRecord] = Field(min_length=1, max_length=MAX_PATCHED)
 
 
@@ -141,7 +143,7 @@ def sms_consent_routes(
     Args:
         caller: a dependency that gives the caller, whose application may use SMS.
     """
-    router = APIRouter(prefix=PREFIX, tags=[CONSENTS_TAG], responses=CALLED_WITH_TOKEN)
+    router = api_router(PREFIX, tag=CONSENTS_TAG, responses=CALLED_WITH_TOKEN)
     with_etag: dict[int | str, dict[str, Any]] = {200: {"headers": _ETAG}}
 
     async def page_answer(known: Caller, query: ConsentQuery, token: str | None, per_page: int | None) -> Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import documented
+from bellwire.api.routing import api_router
 from bellwire.engine.receive_sms import Receiving
 from bellwire.errors import Forbidden, InvalidRequest
 from bellwire.model.identity import ApiKey
@@ -19,7 +21,7 @@ from bellwire.sms.numbers import is_e164
 PATH = "/bellwire/v1/sms/inbound"
 
 
-class InboundSms(BaseModel):
+class InboundSms(RequestBody):
     """A text from a recipient."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,14 +31,14 @@ class InboundSms(BaseModel):
     text: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH, description="A keyword such as STOP, or anything else")
 
 
-class StoredSms(BaseModel):
+class StoredSms(ApiModel):
     """The message that it became."""
 
     id: str
 
 
 def sms_inbound_routes(*, receiving: Receiving, publisher: Callable[..., Awaitable[ApiKey]], clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["Development"], responses=documented(400, 401, 403, 503))
+    router = api_router(tag="Development", responses=documented(400, 401, 403, 503))
     publisher_key = Depends(publisher)
 
     @router.post(PATH, summary="Receive a text", status_code=201)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bellwire.api.authentication import Authenticator, require_scope
+from bellwire.api.model import ApiModel
 from bellwire.api.problems import documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
+from bellwire.api.routing import api_router
 from bellwire.engine.socket_tokens import ADVERTISED_SECONDS, SocketTokens
 from bellwire.model.identity import Caller
 from bellwire.model.permission import Permission
@@ -17,7 +19,7 @@ from bellwire.model.permission import Permission
 GATEWAY_PATH = "/ws"
 
 
-class SocketToken(BaseModel):
+class SocketToken(ApiModel):
     """A socket token, and where to show it: `{uri}?access_token={ws_access_token}`."""
 
     uri: str = Field(json_schema_extra={"format": "uri"})
@@ -26,7 +28,7 @@ class SocketToken(BaseModel):
 
 
 def socket_token_routes(*, tokens: SocketTokens, authenticator: Authenticator, public_url: PublicUrl) -> APIRouter:
-    router = APIRouter(tags=["OAuth"])
+    router = api_router(tag="OAuth")
 
     @router.post(
         "/restapi/oauth/wstoken",

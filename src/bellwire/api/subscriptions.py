@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt
+from pydantic import ConfigDict, Field, JsonValue, StrictInt
 
 from bellwire.api.authentication import Authenticator
 from bellwire.api.bodies import optional_json
-from bellwire.api.openapi import operation_ids
+from bellwire.api.model import ApiModel, RequestBody
 from bellwire.api.problems import CALLED_WITH_TOKEN, documented
 from bellwire.api.public_url import PublicUrl
 from bellwire.api.rate_limits import RateGroup
+from bellwire.api.routing import api_router
 from bellwire.engine.subscribe import Subscriptions, WebhookRequest
 from bellwire.engine.subscribe_socket import SocketSubscriptions
 from bellwire.errors import InvalidRequest
@@ -61,7 +62,7 @@ def _require_address(schema: dict[str, Any]) -> None:
     del schema["properties"]["address"]["default"]
 
 
-class DeliveryModeRequest(BaseModel):
+class DeliveryModeRequest(ApiModel):
     """How notifications are to be delivered. Other keys are ignored."""
 
     model_config = ConfigDict(json_schema_extra=_require_address)
@@ -90,7 +91,7 @@ class DeliveryModeRequest(BaseModel):
     )
 
 
-class SubscriptionUpdate(BaseModel):
+class SubscriptionUpdate(ApiModel):
     """What changes. Other keys, `deliveryMode` among them, are ignored."""
 
     eventFilters: list[FilterText] | None = Field(  # noqa: N815
@@ -102,7 +103,7 @@ class SubscriptionUpdate(BaseModel):
     expiresIn: StrictInt | None = _EXPIRES_IN  # noqa: N815
 
 
-class SubscriptionRequest(BaseModel):
+class SubscriptionRequest(RequestBody):
     """A subscription to be made. Other keys are ignored."""
 
     eventFilters: list[FilterText] = Field(min_length=1, max_length=MAX_FILTERS)  # noqa: N815
@@ -110,7 +111,7 @@ class SubscriptionRequest(BaseModel):
     expiresIn: StrictInt | None = _EXPIRES_IN  # noqa: N815
 
 
-class DeliveryMode(BaseModel):
+class DeliveryMode(ApiModel):
     """How notifications are delivered; `address` and `encryption` with WebHook."""
 
     transportType: Literal["WebHook", "WebSocket"]  # noqa: N815
@@ -118,7 +119,7 @@ class DeliveryMode(BaseModel):
     encryption: Literal[False] | None = None
 
 
-class DisabledFilterInfo(BaseModel):
+class DisabledFilterInfo(ApiModel):
     """An event filter that was asked for and is not in force."""
 
     filter: str
@@ -126,14 +127,14 @@ class DisabledFilterInfo(BaseModel):
     message: str
 
 
-class BlacklistedData(BaseModel):
+class BlacklistedData(ApiModel):
     """Why notifications are held back."""
 
     blacklistedAt: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
     reason: str
 
 
-class SubscriptionInfo(BaseModel):
+class SubscriptionInfo(ApiModel):
     """A subscription. What has no value is left out."""
 
     id: str
@@ -148,7 +149,7 @@ class SubscriptionInfo(BaseModel):
     blacklistedData: BlacklistedData | None = None  # noqa: N815
 
 
-class SubscriptionList(BaseModel):
+class SubscriptionList(ApiModel):
     """The subscriptions of the caller's user and application."""
 
     uri: str = Field(json_schema_extra={"format": "uri"})
@@ -162,16 +163,13 @@ def subscription_routes(
     authenticator: Authenticator,
     public_url: PublicUrl,
     clock: Clock,
-) -> APIRouter:
+) -> list[APIRouter]:
     """`/restapi/v1.0/subscription…` and `/webinar/notifications/v1/subscriptions…`.
 
     Args:
         sockets: for requests that come over a socket.
     """
-    router = APIRouter()
-    for api in SubscriptionApi:
-        router.include_router(_routes_of(api, subscriptions, sockets, authenticator, public_url, clock))
-    return router
+    return [_routes_of(api, subscriptions, sockets, authenticator, public_url, clock) for api in SubscriptionApi]
 
 
 def _routes_of(  # noqa: PLR0917 - one caller
@@ -185,13 +183,11 @@ def _routes_of(  # noqa: PLR0917 - one caller
     path = COLLECTION_PATH[api]
     light = Depends(authenticator.caller(RateGroup.LIGHT))
     medium = Depends(authenticator.caller(RateGroup.MEDIUM))
-    router = APIRouter(
-        tags=[_TAGS[api]],
+    router = api_router(
+        tag=_TAGS[api],
         responses=CALLED_WITH_TOKEN | documented(503),
-        generate_unique_id_function=operation_ids(
-            lambda name: (
-                name if api is SubscriptionApi.GENERAL else name.replace("subscription", "webinar_subscription")
-            )
+        named=lambda name: (
+            name if api is SubscriptionApi.GENERAL else name.replace("subscription", "webinar_subscription")
         ),
     )
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bellwire.api.problems import problem
+from bellwire.api.routing import api_router
 from bellwire.errors import ErrorEntry
 
 _ACCOUNT = "/restapi/v1.0/account/{accountId}"
@@ -108,7 +109,7 @@ UNSUPPORTED: dict[str, str] = {
 
 def unsupported_routes() -> APIRouter:
     """All of the table. To be included last, after everything that is supported."""
-    router = APIRouter()
+    router = api_router()
 
     async def unsupported(request: Request) -> Response:
         return problem(

@@ -28,9 +28,10 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellwire.console.feed import Feed
-from bellwire.console.sessions import ConsoleSession, ConsoleSessions, SignInLimits
+from bellwire.console.sessions import FAILURES, ConsoleSession, ConsoleSessions
 from bellwire.console.sign_in import MAX_KEY_LENGTH, plain_page, sign_in_page
 from bellwire.engine.secrets import hash_secret
+from bellwire.engine.wrong_guesses import WrongGuesses
 
 if TYPE_CHECKING:
     from bellwire.console.facade import EngineFacade
@@ -71,8 +72,8 @@ class Surroundings:
     """Scheme, authority and path prefix that a request was made by."""
     remote_address: Callable[[HTTPConnection], str]
     """What stands for an unknown caller in limits."""
-    demo_key: str | None
-    """In `dev`, the demo's admin key."""
+    demo_key: Callable[[HTTPConnection], str | None]
+    """In `dev`, the demo's admin key, for those to whom it may be shown."""
 
 
 def is_installed() -> bool:
@@ -90,7 +91,7 @@ class ConsoleGate(BaseRoute):
         """`now`: seconds, never going back."""
         self.sessions = ConsoleSessions(now=now)
         self.feed = Feed()
-        self._limits = SignInLimits(now=now)
+        self._guesses = WrongGuesses(now, most=FAILURES)
         self._facade: EngineFacade | None = None
         self._surroundings: Surroundings | None = None
         self._pages: Pages | None = None
@@ -190,24 +191,26 @@ class ConsoleGate(BaseRoute):
         if request.method in {"GET", "HEAD"}:
             if self._session(request) is not None:
                 return RedirectResponse(entry.base + goes_on_to, status_code=303)
-            return self._sign_in_page(entry, goes_on_to)
+            return self._sign_in_page(entry, request, goes_on_to)
         if request.method != "POST":
             return PlainTextResponse("Only GET and POST.", 405)
         address = self._around.remote_address(request)
-        if (wait := self._limits.wait_seconds(address)) > 0:
+        if (wait := self._guesses.wait_seconds(address)) > 0:
             said = f"Too many wrong keys were tried. Try again in {wait} seconds."
-            return self._sign_in_page(entry, goes_on_to, said, 429, {"Retry-After": str(wait)})
+            return self._sign_in_page(
+                entry, request, goes_on_to, problem=said, status=429, headers={"Retry-After": str(wait)}
+            )
         async with request.form(max_files=0, max_fields=4, max_part_size=_MAX_FORM_BYTES) as form:
             shown, wanted = form.get("key"), form.get("next")
         goes_on_to = _own_path(wanted if isinstance(wanted, str) else "/")
         key = shown.strip() if isinstance(shown, str) else ""
         key_hash = hash_secret(key) if 0 < len(key) <= MAX_KEY_LENGTH else b""
         if self.facade.scope_of(key_hash) is None:
-            self._limits.failed(address)
+            self._guesses.count(address)
             _log.warning("console.sign_in_refused", address=address)
             said = "This is no admin key, or one that is disabled. Publisher keys don’t open the console."
-            return self._sign_in_page(entry, goes_on_to, said, 403)
-        self._limits.succeeded(address)
+            return self._sign_in_page(entry, request, goes_on_to, problem=said, status=403)
+        self._guesses.forget(address)
         _log.info("console.signed_in", address=address)
         answer = RedirectResponse(entry.base + goes_on_to, status_code=303)
         answer.set_cookie(
@@ -232,7 +235,9 @@ class ConsoleGate(BaseRoute):
     def _sign_in_page(
         self,
         entry: _Entry,
+        request: Request,
         goes_on_to: str,
+        *,
         problem: str | None = None,
         status: int = 200,
         headers: dict[str, str] | None = None,
@@ -241,7 +246,7 @@ class ConsoleGate(BaseRoute):
             base=entry.base,
             assets_version=assets_version(),
             goes_on_to=goes_on_to,
-            demo_key=self._around.demo_key,
+            demo_key=self._around.demo_key(request),
             problem=problem,
         )
         return HTMLResponse(page, status_code=status, headers=headers)

@@ -1,4 +1,4 @@
-"""Who is signed in at the console, and how often a key may be tried.
+"""Who is signed in at the console.
 
 Sessions are in memory: after a restart operators sign in again. A session remembers the admin key by its hash alone,
 and the key is looked up at each use, so that one that is disabled or removed ends its sessions at once.
@@ -6,9 +6,9 @@ and the key is looked up at each use, so that one that is disabled or removed en
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bellwire.engine.secrets import hash_secret, new_secret
 
@@ -17,11 +17,8 @@ LONGEST_SECONDS = 24 * 3600.0
 MOST_SESSIONS = 1000
 
 FAILURES = 10
-"""Wrong keys from one address in `FAILURE_SECONDS` after which it has to wait."""
-ALL_FAILURES = 200
-"""Wrong keys from all addresses together."""
-FAILURE_SECONDS = 300.0
-_MOST_ADDRESSES = 10_000
+"""Wrong keys from one address in five minutes after which it has to wait. Keys can't be guessed anyway, but trying
+should not be free."""
 
 
 @dataclass(slots=True)
@@ -71,40 +68,3 @@ class ConsoleSessions:
         session = self._sessions.pop(hash_secret(token), None)
         if session is not None:
             session.used_at = float("-inf")  # pages that are open still hold it
-
-
-@dataclass(slots=True)
-class SignInLimits:
-    """Counts wrong keys by address, and all of them: keys can't be guessed anyway, but trying should not be free."""
-
-    now: Callable[[], float]
-    _by_address: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
-    _all: deque[float] = field(default_factory=deque)
-
-    def wait_seconds(self, address: str) -> int:
-        """How long this address has to wait before its next try; 0 is not at all."""
-        now = self.now()
-        waits = [_wait(self._all, ALL_FAILURES, now)]
-        if (mine := self._by_address.get(address)) is not None:
-            waits.append(_wait(mine, FAILURES, now))
-        return max(waits)
-
-    def failed(self, address: str) -> None:
-        """A wrong key came from there."""
-        now = self.now()
-        self._all.append(now)
-        self._by_address.setdefault(address, deque(maxlen=FAILURES)).append(now)
-        self._by_address.move_to_end(address)
-        while len(self._by_address) > _MOST_ADDRESSES:
-            self._by_address.popitem(last=False)
-
-    def succeeded(self, address: str) -> None:
-        self._by_address.pop(address, None)
-
-
-def _wait(failures: deque[float], allowed: int, now: float) -> int:
-    while failures and failures[0] <= now - FAILURE_SECONDS:
-        failures.popleft()
-    if len(failures) < allowed:
-        return 0
-    return int(failures[0] + FAILURE_SECONDS - now) + 1

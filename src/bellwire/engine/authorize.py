@@ -20,7 +20,8 @@ from bellwire.engine.authorize_codes import AuthorizationCodes, AuthorizationReq
 from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import GrantedTokens, Lifetimes, Sessions
-from bellwire.errors import OAuthRefused
+from bellwire.engine.wrong_guesses import WrongGuesses
+from bellwire.errors import OAuthRefused, TooManyRequests
 from bellwire.model.directory import Extension
 from bellwire.model.identity import Application, Grant
 from bellwire.model.ids import ExtensionId
@@ -60,19 +61,24 @@ class Authorization:
         jwts: UserJwts,
         passwords: Passwords,
         codes: AuthorizationCodes,
+        guesses: WrongGuesses,
     ) -> None:
         self._directory = directory
         self._sessions = sessions
         self._jwts = jwts
         self._passwords = passwords
         self._codes = codes
+        self._guesses = guesses
 
-    async def token(self, form: Mapping[str, str], authorization: str | None, admit: Admit) -> GrantedTokens:
+    async def token(
+        self, form: Mapping[str, str], authorization: str | None, admit: Admit, *, address: str
+    ) -> GrantedTokens:
         """Answer a token request: authenticate the client, prove the user by the grant, open or refresh a session.
 
         Args:
             form: the parsed body (`wire.oauth.parse_form`).
             authorization: the `Authorization` header as sent.
+            address: what stands for the caller's, by which wrong passwords are counted.
 
         Raises:
             OAuthRefused: with the codes of contract 1.7.
@@ -88,7 +94,7 @@ class Authorization:
             case Grant.JWT_BEARER:
                 user = await self._user_of_jwt(application, form, admit)
             case Grant.PASSWORD:
-                user = await self._user_of_password(application, form, admit)
+                user = await self._user_of_password(application, form, admit, _guesser(application, address))
             case Grant.AUTHORIZATION_CODE:
                 user = await self._user_of_code(application, form, admit)
         return await self._sessions.open(
@@ -124,11 +130,21 @@ class Authorization:
         admit(application, user)
         return user
 
-    async def _user_of_password(self, application: Application, form: Mapping[str, str], admit: Admit) -> ExtensionId:
+    async def _user_of_password(
+        self, application: Application, form: Mapping[str, str], admit: Admit, guesser: str | None
+    ) -> ExtensionId:
         username, password = _required(form, "username"), _required(form, "password")
+        if guesser is not None:
+            if (wait := self._guesses.wait_seconds(guesser)) > 0:
+                message = f"Too many wrong passwords came from this address; try again in {wait} s"
+                raise TooManyRequests("CMN-301", message, retry_after_seconds=wait)
+            self._guesses.count(guesser)  # at once: those in parallel count, too
         found = await self._passwords.find(username, form.get("extension"))
         admit(application, found)
-        return (await self._passwords.check(found, password)).id
+        user = await self._passwords.check(found, password)
+        if guesser is not None:
+            self._guesses.take_back(guesser)
+        return user.id
 
     async def _user_of_code(self, application: Application, form: Mapping[str, str], admit: Admit) -> ExtensionId:
         try:
@@ -161,18 +177,22 @@ class Authorization:
             case request:
                 return self._page(application, request)
 
-    async def log_in(self, form: Mapping[str, str], admit: Admit) -> Redirect | LoginFailed:
+    async def log_in(self, form: Mapping[str, str], admit: Admit, *, address: str) -> Redirect | LoginFailed:
         """Take the login page's form: the way to the application with a code, or the page again with the reason.
+
+        Args:
+            address: as for `token`.
 
         Raises:
             OAuthRefused: the form is not one of ours, too old, or its application is gone.
+            TooManyRequests: what `admit` raised; or too many wrong passwords came from the address.
         """
         request = self._codes.unseal_from_login(form.get("login_state", ""))
         application = self._codes.application_named({"client_id": request.client_id})
         if form.get("decision") == "cancel":
             return request.refused("access_denied", "The user did not log in")
         try:
-            user = await self._user_of_password(application, form, admit)
+            user = await self._user_of_password(application, form, admit, address)
             extension = self._signed_in(user, application)
         except OAuthRefused as refused:
             return LoginFailed(page=self._page(application, request), message=refused.message)
@@ -196,6 +216,12 @@ class Authorization:
         admit(application, owner.extension_id if owner is not None and owned else None)
         if owner is not None and owned:
             await self._sessions.end(owner.id)
+
+
+def _guesser(application: Application, address: str) -> str | None:
+    """By what wrong passwords are counted; None: not at all, since a confidential application brings them from all of
+    its users by the one address of its own, and has shown its secret."""
+    return address if application.secret_hash is None else None
 
 
 def _grant(form: Mapping[str, str]) -> Grant:

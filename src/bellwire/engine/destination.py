@@ -17,6 +17,7 @@ from bellwire.engine.route import Announcements
 from bellwire.engine.subscribers import Subscribers
 from bellwire.model.event import Event
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
+from bellwire.model.subscription import TransportType
 from bellwire.model.webhook import Endpoint
 from bellwire.ports.clock import Clock
 from bellwire.ports.delivery_control import Subscriber
@@ -70,7 +71,7 @@ class WebhookDestination:
 
     @property
     def is_held(self) -> bool:
-        return self._subscriber.subscription.is_held
+        return self._subscriber.is_held
 
     def request(self, notification: Notification, event: Event) -> tuple[str, bytes, bytes]:
         """The notification's uuid, the request's head and its body; see `engine.line.Destination`."""
@@ -113,8 +114,8 @@ class Desk:
     def restored(self, subscriber: Subscriber) -> None:
         """There may be a million, most of them quiet: a line is made at once only where one has something to keep."""
         id_ = subscriber.id
-        is_webhook = subscriber.subscription.webhook is not None
-        if is_webhook and not subscriber.subscription.is_held and not self._deliveries.found_backlog(id_):
+        is_webhook = subscriber.transport is TransportType.WEB_HOOK
+        if is_webhook and not subscriber.is_held and not self._deliveries.found_backlog(id_):
             return
         self._open(subscriber, held=True)
         self._deliveries.release(id_)
@@ -137,12 +138,12 @@ class Desk:
 
     def _destination_of(self, subscription: SubscriptionId) -> WebhookDestination | None:
         subscriber = self._subscribers.get(subscription)
-        if subscriber is None or subscriber.subscription.webhook is None:
+        if subscriber is None or subscriber.transport is not TransportType.WEB_HOOK:
             return None
         return WebhookDestination(subscriber, self._rendering)
 
     def _open(self, subscriber: Subscriber, *, held: bool) -> None:
-        if subscriber.subscription.webhook is not None:
+        if subscriber.transport is TransportType.WEB_HOOK:
             self._deliveries.open(WebhookDestination(subscriber, self._rendering), held=held)
         else:
             rendering = self._rendering

@@ -76,6 +76,13 @@ class Envelopes:
         self._capacity = projected_bodies
         self._projected: OrderedDict[tuple[Position, frozenset[str]], bytes] = OrderedDict()
         self._times: dict[int, bytes] = {}
+        self._event: Event | None = None
+        """The one that was rendered last: fan-out renders the same for many subscriptions, one after the other."""
+        self._before_time = b""
+        self._body = b""
+        self._family: EventFamily | None = None
+        self._start = self._end = b""
+        """What its notifications begin with where the filter reads `_before_time`, and end with where it is `_body`."""
 
     def render(self, envelope: FilterEnvelope, position: Position, event: Event, uuid: str) -> bytes:
         """The whole notification as JSON bytes."""
@@ -83,10 +90,22 @@ class Envelopes:
         body = event.body
         if family.project is not None:
             body = self._project(position, body, envelope)
-        parts = (b'{"uuid":"', uuid.encode(), envelope.before_time, self._time(event.timestamp_ms), envelope.after_time)
-        if family.is_flat:
-            return b"".join((*parts, *_flat_rest(body)))
-        return b"".join((*parts, b',"body":', body, b"}"))
+        if uuid is not event.uuid:
+            start = self._start_of(envelope, event, uuid)
+            return b"%b%b%b" % (start, envelope.after_time, _end_of(family, body))
+        if event is not self._event:
+            self._event = event
+            self._before_time = self._body = b""
+        if self._before_time != envelope.before_time:
+            self._before_time = envelope.before_time
+            self._start = self._start_of(envelope, event, uuid)
+        if self._body is not body or self._family is not family:
+            self._body, self._family = body, family
+            self._end = _end_of(family, body)
+        return b"%b%b%b" % (self._start, envelope.after_time, self._end)
+
+    def _start_of(self, envelope: FilterEnvelope, event: Event, uuid: str) -> bytes:
+        return b'{"uuid":"%b%b%b' % (uuid.encode(), envelope.before_time, self._time(event.timestamp_ms))
 
     def _time(self, milliseconds: int) -> bytes:
         times = self._times
@@ -109,6 +128,11 @@ class Envelopes:
             if len(self._projected) > self._capacity:
                 self._projected.popitem(last=False)
         return known
+
+
+def _end_of(family: EventFamily, body: bytes) -> bytes:
+    """What comes after the envelope's own members."""
+    return b"".join(_flat_rest(body)) if family.is_flat else b',"body":%b}' % body
 
 
 def _flat_rest(body: bytes) -> tuple[bytes, ...]:

@@ -37,22 +37,25 @@ class DeliveryFault(Command):
     """What deliveries suffer: `delaySeconds`, and then `failure` or `status` instead of the endpoint's answer."""
 
     kind: Literal["delivery"]
-    subscription_id: SubscriptionId | None = Field(default=None, max_length=64)
-    """Only this subscription's; by default everybody's."""
-    host: Annotated[str, StringConstraints(min_length=1, max_length=253, to_lower=True)] | None = None
-    """Only those to this host; `*` stands for any characters."""
+    subscription_id: SubscriptionId | None = Field(
+        default=None, max_length=64, description="Only this subscription's; by default everybody's."
+    )
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253, to_lower=True)] | None = Field(
+        default=None, description="Only those to this host; `*` stands for any characters."
+    )
     failure: FailureCode | None = None
     status: int | None = Field(default=None, ge=300, le=599)
-    retry_after_seconds: RetryAfter | None = None
-    """With status 429 or 503: what the pretended answer asks for."""
-    delay_seconds: float = Field(default=0.0, ge=0.0, le=MAX_DELAY_SECONDS)
-    """In real time: advancing the clock does not shorten it."""
-    reaches: bool = False
-    """The endpoint gets the notification all the same, so that it comes twice."""
-    handshakes: bool = False
-    """Handshakes with the address suffer too."""
-    count: Count | None = None
-    """How often; by default until it is cleared."""
+    retry_after_seconds: RetryAfter | None = Field(
+        default=None, description="With status 429 or 503: what the pretended answer asks for."
+    )
+    delay_seconds: float = Field(
+        default=0.0, ge=0.0, le=MAX_DELAY_SECONDS, description="In real time: advancing the clock does not shorten it."
+    )
+    reaches: bool = Field(
+        default=False, description="The endpoint gets the notification all the same, so that it comes twice."
+    )
+    handshakes: bool = Field(default=False, description="Handshakes with the address suffer too.")
+    count: Count | None = Field(default=None, description="How often; by default until it is cleared.")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -74,22 +77,21 @@ class TokenFault(Command):
     """What requests of the token endpoint are answered."""
 
     kind: Literal["token"]
-    status: Literal[400, 429, 500, 503] = 503
-    """400 is `invalid_grant`: the login or refresh is refused."""
-    retry_after_seconds: RetryAfter = 1
-    """With 429 and 503."""
-    count: Count | None = 1
-    """How often; null is until it is cleared."""
+    status: Literal[400, 429, 500, 503] = Field(
+        default=503, description="400 is `invalid_grant`: the login or refresh is refused."
+    )
+    retry_after_seconds: RetryAfter = Field(default=1, description="With 429 and 503.")
+    count: Count | None = Field(default=1, description="How often; null is until it is cleared.")
 
 
 class SocketFault(Command):
     """WebSocket connections are cut, each in place of the next notification that was to be written to it."""
 
     kind: Literal["socket"]
-    subscription_id: SubscriptionId | None = Field(default=None, max_length=64)
-    """Only this subscription's; by default everybody's."""
-    count: Count | None = 1
-    """How often; null is until it is cleared."""
+    subscription_id: SubscriptionId | None = Field(
+        default=None, max_length=64, description="Only this subscription's; by default everybody's."
+    )
+    count: Count | None = Field(default=1, description="How often; null is until it is cleared.")
 
 
 NewFault = DeliveryFault | TokenFault | SocketFault

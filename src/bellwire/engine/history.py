@@ -30,6 +30,7 @@ from bellwire.model.attempt import AttemptOutcome, BacklogRow, FailureCode
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import AccountId, Partition, Position, ReplayId, SubscriptionId
 from bellwire.model.subscription import Subscription, SubscriptionStatus
+from bellwire.ports.delivery_control import Subscriber
 from bellwire.ports.event_log import EventLog
 from bellwire.ports.history import (
     AttemptQuery,
@@ -289,9 +290,9 @@ class Lookback:
         found: list[SubscriptionId] = []
         for turn in self._turns():
             fitting = [
-                record.id
-                for record in turn
-                if record.id > after and account in {None, record.account_id} and status in {None, record.status}
+                one.id
+                for one in turn
+                if one.id > after and account in {None, one.account_id} and _has_status(one, status)
             ]
             found = nsmallest(limit + 1, (*found, *fitting))
             await asyncio.sleep(0)
@@ -443,16 +444,16 @@ class Lookback:
             0 if outcome is None else outcome.replays_delivered,
         )
 
-    def _turns(self) -> Iterator[list[Subscription]]:
+    def _turns(self) -> Iterator[list[Subscriber]]:
         """All subscriptions, some at a time; none is missed that is there all the while."""
         subscribers = list(self._live.subscribers)
         for start in range(0, len(subscribers), TURN):
-            yield [subscriber.subscription for subscriber in subscribers[start : start + TURN]]
+            yield subscribers[start : start + TURN]
 
     async def _of_account(self, account: AccountId) -> frozenset[SubscriptionId]:
         found: set[SubscriptionId] = set()
         for turn in self._turns():
-            found.update(record.id for record in turn if record.account_id == account)
+            found.update(subscriber.id for subscriber in turn if subscriber.account_id == account)
             await asyncio.sleep(0)
         return frozenset(found)
 
@@ -460,6 +461,15 @@ class Lookback:
 def _patterns(family: EventFamily) -> tuple[str, ...]:
     """Topics are logged in the canonical spelling, so aliases need none."""
     return tuple(dict.fromkeys(_PLACEHOLDER.sub("*", template.path) for template in family.templates))
+
+
+def _has_status(subscriber: Subscriber, status: SubscriptionStatus | None) -> bool:
+    """Whether it has the status asked for, if one is. Few are held, so few records are looked at."""
+    if status is None:
+        return True
+    if not subscriber.is_held:
+        return status is SubscriptionStatus.ACTIVE
+    return subscriber.subscription.status is status
 
 
 def _fits(head: EventHead, query: EventQuery) -> bool:

@@ -92,7 +92,6 @@ class Command(BaseModel):
         validate_by_alias=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
     )
 
     CLEARS: ClassVar[frozenset[str]] = frozenset()
@@ -189,16 +188,16 @@ class DeviceChanges(Command):
 
 class NewApplication(Command):
     name: Name
-    is_public: StrictBool = False
-    """A public client has no secret and proves itself by PKCE."""
+    is_public: StrictBool = Field(default=False, description="A public client has no secret and proves itself by PKCE.")
     permissions: Permissions
     grants: Grants = frozenset(Grant)
     redirect_uris: Annotated[tuple[RedirectUri, ...], Field(max_length=MAX_REDIRECT_URIS)] = ()
     account_id: AccountRef | None = None
     rate_limit_factor: RateLimitFactor = 1.0
     status: Status = Status.ENABLED
-    blacklist_policy: BlacklistPolicy | None = None
-    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
+    blacklist_policy: BlacklistPolicy | None = Field(
+        default=None, description="Whether blacklisted subscriptions heal by themselves; null is the server's setting."
+    )
 
 
 class ApplicationChanges(Command):
@@ -210,8 +209,9 @@ class ApplicationChanges(Command):
     redirect_uris: Annotated[tuple[RedirectUri, ...], Field(max_length=MAX_REDIRECT_URIS)] | None = None
     rate_limit_factor: RateLimitFactor | None = None
     status: Status | None = None
-    blacklist_policy: BlacklistPolicy | None = None
-    """Whether blacklisted subscriptions heal by themselves; null is the server's setting."""
+    blacklist_policy: BlacklistPolicy | None = Field(
+        default=None, description="Whether blacklisted subscriptions heal by themselves; null is the server's setting."
+    )
 
 
 class LoginChanges(Command):
@@ -224,8 +224,9 @@ class LoginChanges(Command):
     user_name: UserName | None = None
     password: (
         Annotated[SecretStr, Field(json_schema_extra={"minLength": MIN_PASSWORD_CHARACTERS, "maxLength": 256})] | None
-    ) = None
-    """Its length is checked where it is stored, so that a refusal doesn't repeat it."""
+    ) = Field(
+        default=None, description="Its length is checked where it is stored, so that a refusal doesn't repeat it."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -236,20 +237,23 @@ class LoginChanges(Command):
 
 class NewJwt(Command):
     label: Name = "JWT"
-    client_ids: Annotated[tuple[ClientRef, ...], Field(max_length=MAX_JWT_CLIENTS)] = ()
-    """The applications that may use it; none means all."""
+    client_ids: tuple[ClientRef, ...] = Field(
+        default=(), max_length=MAX_JWT_CLIENTS, description="The applications that may use it; none means all."
+    )
     expires_at: AwareDatetime | None = None
 
 
 class NewAdminKey(Command):
     label: Name
-    account_id: AccountRef | None = None
-    """The only account that it is good for; null is all."""
+    account_id: AccountRef | None = Field(
+        default=None, description="The only account that it is good for; null is all."
+    )
 
 
 class NewPublisherKey(NewAdminKey):
-    default_account_id: AccountRef | None = None
-    """For a key that is good for all: the account of events that don't say theirs."""
+    default_account_id: AccountRef | None = Field(
+        default=None, description="For a key that is good for all: the account of events that don't say theirs."
+    )
 
 
 class KeyChanges(Command):

@@ -137,7 +137,7 @@ class Router:
                 subscription = subscriber.id
                 if subscriber.socket is not None:
                     for_sockets.append((topic, match, subscription in reached))
-                elif subscriber.subscription.expires_at <= self._now:
+                elif subscriber.expires_at <= self._now:
                     continue
                 elif not (may_be_settled and deliveries.was_settled(subscription, position, topic)):
                     found.append((topic, match, subscription in reached))

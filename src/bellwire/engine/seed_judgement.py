@@ -47,10 +47,6 @@ class SeedRecords:
         yield from self.accounts.values()
         yield from (account for account in self.directory.accounts() if account.id not in self.accounts)
 
-    def every_extension(self, account: AccountId) -> Iterable[Extension]:
-        yield from (one for one in self.extensions.values() if one.account_id == account)
-        yield from (one for one in self.directory.extensions(account) if one.id not in self.extensions)
-
 
 class Problems:
     """Takes problems by their place."""

@@ -94,8 +94,9 @@ class Subscriptions:
     def list(self, caller: Caller, api: SubscriptionApi) -> list[Subscription]:
         """The caller's subscriptions, oldest first, whatever their transport."""
         now = self._expiry_clock.now()
-        mine = (subscriber.subscription for subscriber in self._live.subscribers.of_owner(caller.extension_id))
-        return [s for s in mine if s.client_id == caller.client_id and s.api is api and s.expires_at > now]
+        mine = self._live.subscribers.of_user(caller.extension_id, caller.client_id)
+        records = (subscriber.subscription for subscriber in mine if subscriber.expires_at > now)
+        return sorted((record for record in records if record.api is api), key=lambda one: (one.created_at, one.id))
 
     async def get(self, caller: Caller, api: SubscriptionApi, subscription: SubscriptionId) -> Subscription:
         """One of the caller's subscriptions.

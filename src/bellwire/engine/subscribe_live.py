@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -31,8 +29,8 @@ import structlog
 
 from bellwire.engine.subscribers import Subscribers
 from bellwire.errors import InvalidRequest, TooManyRequests
-from bellwire.filters import EventFilter, parse_filter
-from bellwire.model.ids import LOG_START, AccountId, ClientId, Partition, Position, SubscriptionId
+from bellwire.filters import EventFilter, parse_stored_filter
+from bellwire.model.ids import LOG_START, Partition, Position, SubscriptionId
 from bellwire.model.subscription import Subscription
 from bellwire.ports.delivery_control import DeliveryControl, Subscriber
 from bellwire.ports.event_log import EventLog
@@ -72,8 +70,9 @@ class LiveSubscriptions:
         self._running: set[asyncio.Task[Any]] = set()
         self._reminders: dict[SubscriptionId, tuple[ReminderSchedule, datetime]] = {}
         """Schedule and next time, of the subscriptions that want reminders."""
-        self._expiries = Deadlines(self._expires_at)
-        self._reminder_times = Deadlines(self._reminder_at)
+        self._expiries = Deadlines(self._expires_at, subscribers.__len__)
+        self._reminder_times = Deadlines(self._reminder_at, self._reminders.__len__)
+        self._newest = LOG_START
 
     async def in_turn(self, subscription: SubscriptionId, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         """Run what changes one subscription, alone among such, and to its end: its caller may be cancelled meanwhile,
@@ -98,36 +97,31 @@ class LiveSubscriptions:
     def head(self) -> Position:
         return self._event_log.head(self._partition)
 
-    def newest_position(self) -> Position:
-        """The highest log position that a filter of a subscription begins or ends at; `LOG_START` without any."""
-        return max(
-            (
-                max(version.from_position, version.until_position or LOG_START)
-                for subscriber in self.subscribers
-                for version in subscriber.subscription.versions
-            ),
-            default=LOG_START,
-        )
+    @property
+    def restored_up_to(self) -> Position:
+        """The highest log position that a filter of a restored subscription begins or ends at; `LOG_START` without
+        any."""
+        return self._newest
 
     async def restore(self) -> int:
         """Open all stored subscriptions, at start; returns how many. Expired ones go with the first `expire_due`."""
-        stored = await self._store.all()
-        stored.reverse()
         number = 0
         with _collector_off():
-            while stored:  # taken one by one, so that what was read is not in memory twice
-                number += 1
-                self._open_stored(_sharing_ids(stored.pop()))
-                if number % 1000 == 0:
-                    await asyncio.sleep(0)
+            async for page in self._store.pages():
+                for subscription in page:
+                    self._open_stored(subscription)
+                number += len(page)
         if number >= FREEZE_FROM:
             gc.freeze()
         return number
 
     def _open_stored(self, subscription: Subscription) -> None:
-        parsed = [parse_stored(subscription, version.filters) for version in subscription.versions]
+        versions = subscription.versions
+        parsed = [parse_stored(subscription, version.filters) for version in versions]
         subscriber = self.subscribers.open(subscription, parsed)
         self._track(subscription, parsed[-1])
+        for version in versions:
+            self._newest = max(self._newest, version.from_position, version.until_position or LOG_START)
         self._delivery.restored(subscriber)
 
     async def open(self, subscription: Subscription, filters: Sequence[EventFilter]) -> None:
@@ -256,8 +250,8 @@ class LiveSubscriptions:
         self._reminder_times.put(subscription, at)
 
     def _expires_at(self, subscription: SubscriptionId) -> datetime | None:
-        record = self.get(subscription)
-        return None if record is None else record.expires_at
+        subscriber = self.subscribers.get(subscription)
+        return None if subscriber is None else subscriber.expires_at
 
     def _reminder_at(self, subscription: SubscriptionId) -> datetime | None:
         known = self._reminders.get(subscription)
@@ -281,22 +275,13 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _sharing_ids(subscription: Subscription) -> Subscription:
-    """The same, with one string in memory for each account and application instead of one for each subscription."""
-    return replace(
-        subscription,
-        account_id=AccountId(sys.intern(subscription.account_id)),
-        client_id=ClientId(sys.intern(subscription.client_id)),
-    )
-
-
 def parse_stored(subscription: Subscription, filters: Sequence[str]) -> list[EventFilter | None]:
     """Filters out of the store. One that this release can't read any more keeps its place and matches nothing."""
     parsed: list[EventFilter | None] = []
     for text in filters:
         try:
             parsed.append(
-                parse_filter(
+                parse_stored_filter(
                     text,
                     account=subscription.account_id,
                     extension=subscription.owner_id,

@@ -121,8 +121,8 @@ class SubscriptionUpkeep:
         concerned = [
             subscriber.id
             for subscriber in (subscribers if extension is None else subscribers.of_owner(extension))
-            if (account is None or subscriber.subscription.account_id == account)
-            and (application is None or subscriber.subscription.client_id == application)
+            if (account is None or subscriber.account_id == account)
+            and (application is None or subscriber.client_id == application)
         ]
         changed = 0
         for id_ in concerned:
@@ -137,12 +137,8 @@ class SubscriptionUpkeep:
             subscription, lambda: self._set_status(subscription, SubscriptionStatus.BLACKLISTED, blacklisting)
         )
 
-    async def lift_blacklisting(self, subscription: SubscriptionId) -> None:
-        """Note that a blacklisted address answered again."""
-        await self._live.in_turn(subscription, lambda: self.lift_blacklisting_in_turn(subscription))
-
     async def lift_blacklisting_in_turn(self, subscription: SubscriptionId) -> None:
-        """The same, for a caller who has the subscription's turn already."""
+        """Note that a blacklisted address answered again; for a caller who has the subscription's turn."""
         await self._set_status(subscription, SubscriptionStatus.ACTIVE, None)
 
     async def _expire(self, id_: SubscriptionId, now: datetime) -> bool:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
 
 import msgspec
 
 from bellwire.filters import EventFilter
 from bellwire.matching.index import FilterIndex, Place
 from bellwire.model.event import Rows
-from bellwire.model.ids import ExtensionId, Position, SubscriptionId
+from bellwire.model.ids import ClientId, ExtensionId, Position, SubscriptionId
 from bellwire.model.subscription import FilterVersion, Subscription
 from bellwire.ports.delivery_control import Subscriber
 
@@ -39,7 +41,8 @@ class Subscribers:
     def __init__(self) -> None:
         self._index = FilterIndex()
         self._by_id: dict[SubscriptionId, Subscriber] = {}
-        self._by_owner: dict[ExtensionId, tuple[Subscriber, ...]] = {}
+        self._by_owner: dict[ExtensionId, Subscriber | dict[ClientId, tuple[Subscriber, ...]]] = {}
+        """Most users have one; the others' stand apart by application, so that one with very many is no obstacle."""
         self._owners: list[Subscriber | None] = []
         self._places: list[Place | tuple[Place, ...]] = []
         self._projections: list[frozenset[str]] = []
@@ -67,8 +70,16 @@ class Subscribers:
         return self._by_id.get(subscription)
 
     def of_owner(self, owner: ExtensionId) -> tuple[Subscriber, ...]:
-        """All subscribers of one user, whatever the application, oldest first."""
-        return self._by_owner.get(owner, ())
+        """All subscribers of one user, in no order."""
+        found = self._by_owner.get(owner, ())
+        return tuple(chain.from_iterable(found.values())) if isinstance(found, dict) else _several(found)
+
+    def of_user(self, owner: ExtensionId, client: ClientId) -> tuple[Subscriber, ...]:
+        """Those of one user with one application, in no order. What others have costs nothing."""
+        found = self._by_owner.get(owner, ())
+        if isinstance(found, dict):
+            return found.get(client, ())
+        return tuple(one for one in _several(found) if one.client_id == client)
 
     def open(self, subscription: Subscription, filters: Sequence[Sequence[EventFilter | None]]) -> Subscriber:
         """Match events for a subscription from now on.
@@ -83,8 +94,7 @@ class Subscribers:
         for version, parsed in zip(subscription.versions, filters, strict=True):
             self._open_version(subscriber, version, parsed)
         self._by_id[subscription.id] = subscriber
-        owner = subscription.owner_id
-        self._by_owner[owner] = (*self._by_owner.get(owner, ()), subscriber)
+        self._file(subscriber)
         return subscriber
 
     def replace(self, subscription: Subscription) -> None:
@@ -103,7 +113,7 @@ class Subscribers:
         end = closed.until_position
         if end is None or end != opened.from_position:
             raise ValueError("a version of filters must end where the next begins")
-        for handle in subscriber.handles:
+        for handle in _several(subscriber.handles):
             if self._until[handle] == _OPEN_END:
                 self._until[handle] = end
         heapq.heappush(self._ended, (end, subscription.id, closed.version))
@@ -115,15 +125,10 @@ class Subscribers:
         subscriber = self._by_id.pop(subscription, None)
         if subscriber is None:
             return
-        self._drop(subscriber.handles)
+        self._drop(_several(subscriber.handles))
         subscriber.handles = ()
         subscriber.socket = None  # the two refer to each other, and the collector comes seldom
-        owner = subscriber.subscription.owner_id
-        left = tuple(other for other in self._by_owner[owner] if other is not subscriber)
-        if left:
-            self._by_owner[owner] = left
-        else:
-            del self._by_owner[owner]
+        self._unfile(subscriber)
 
     def forget_versions_below(self, watermark: Position) -> None:
         """Stop matching with versions that ended at or below a position that nothing is routed from again.
@@ -135,15 +140,17 @@ class Subscribers:
             subscriber = self._by_id.get(subscription)
             if subscriber is None:
                 continue
-            gone = tuple(handle for handle in subscriber.handles if self._versions[handle] == version)
-            subscriber.handles = tuple(handle for handle in subscriber.handles if self._versions[handle] != version)
-            self._drop(gone)
+            handles = _several(subscriber.handles)
+            subscriber.handles = _packed([handle for handle in handles if self._versions[handle] != version])
+            self._drop([handle for handle in handles if self._versions[handle] == version])
 
     def oldest_needed(self, subscription: SubscriptionId) -> Position:
         """The position that versions of a subscription are still matched with events after; older ones are not."""
         subscriber = self._by_id[subscription]
-        in_force = subscriber.subscription.versions[-1].from_position
-        return min((Position(self._from[handle]) for handle in subscriber.handles), default=in_force)
+        handles = _several(subscriber.handles)
+        if not handles:
+            return subscriber.subscription.versions[-1].from_position
+        return min(Position(self._from[handle]) for handle in handles)
 
     def matches(
         self, key: str, rows: Rows, position: Position, audience: Collection[ExtensionId] | None = None
@@ -164,7 +171,7 @@ class Subscribers:
                 continue
             subscriber = owners[handle]
             assert subscriber is not None
-            if audience is not None and subscriber.subscription.owner_id not in audience:
+            if audience is not None and subscriber.owner_id not in audience:
                 continue
             other = chosen.get(subscriber)
             if other is None or self._rank(handle) < self._rank(other):
@@ -174,6 +181,30 @@ class Subscribers:
             for subscriber, handle in chosen.items()
         ]
 
+    def _file(self, subscriber: Subscriber) -> None:
+        """Put a subscriber among its owner's."""
+        owner, client = subscriber.owner_id, subscriber.client_id
+        others = self._by_owner.setdefault(owner, subscriber)
+        if others is subscriber:
+            return
+        if isinstance(others, Subscriber):
+            others = self._by_owner[owner] = {others.client_id: (others,)}
+        others[client] = (*others.get(client, ()), subscriber)
+
+    def _unfile(self, subscriber: Subscriber) -> None:
+        owner, client = subscriber.owner_id, subscriber.client_id
+        others = self._by_owner[owner]
+        if isinstance(others, Subscriber):
+            del self._by_owner[owner]
+            return
+        left = tuple(other for other in others[client] if other is not subscriber)
+        if left:
+            others[client] = left
+        else:
+            del others[client]
+        if not others:
+            del self._by_owner[owner]
+
     def _rank(self, handle: int) -> tuple[int, int]:
         return (-len(self._projections[handle]), self._filter_indexes[handle])
 
@@ -181,12 +212,12 @@ class Subscribers:
         self, subscriber: Subscriber, version: FilterVersion, filters: Sequence[EventFilter | None]
     ) -> None:
         until = _OPEN_END if version.until_position is None else version.until_position
-        handles = tuple(
+        added = [
             self._add(subscriber, version, number, event_filter, until)
             for number, event_filter in enumerate(filters)
             if event_filter is not None
-        )
-        subscriber.handles += handles
+        ]
+        subscriber.handles = _packed([*_several(subscriber.handles), *added])
         if version.until_position is not None:
             heapq.heappush(self._ended, (version.until_position, subscriber.id, version.version))
 
@@ -202,9 +233,7 @@ class Subscribers:
             self._projections.append(frozenset())
             for column in (self._versions, self._filter_indexes, self._from, self._until):
                 column.append(0)
-        text = version.filters[number]
-        key = text if text == event_filter.key else event_filter.key  # one string instead of two equal ones
-        places = self._index.add(key, event_filter.predicates, handle)
+        places = self._index.add(event_filter.key, event_filter.predicates, handle)
         self._owners[handle] = subscriber
         self._places[handle] = places[0] if len(places) == 1 else places
         self._projections[handle] = self._projection_sets.setdefault(event_filter.projections, event_filter.projections)
@@ -221,3 +250,15 @@ class Subscribers:
             self._owners[handle] = None
             self._places[handle] = ()
             self._free.append(handle)
+
+
+_Value = TypeVar("_Value")
+
+
+def _several(values: _Value | tuple[_Value, ...]) -> tuple[_Value, ...]:
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _packed(handles: list[int]) -> int | tuple[int, ...]:
+    """One alone needs no tuple; most have one."""
+    return handles[0] if len(handles) == 1 else tuple(handles)

@@ -145,7 +145,7 @@ class EndpointWatch:
         subscription = attempt.subscription
         health = self._health.get(subscription)
         if health is None:
-            if attempt.is_over_socket or self._live.get(subscription) is None:
+            if attempt.is_over_socket or self._live.subscribers.get(subscription) is None:
                 return  # it ended meanwhile
             health = self._health[subscription] = EndpointHealth(urlsplit(attempt.address).hostname or "")
         now = self._clock.monotonic()
@@ -190,10 +190,15 @@ class EndpointWatch:
     # What is done about it
 
     def start(self) -> None:
-        """Take up the probes of those that an earlier process blacklisted. All subscriptions are restored by now."""
+        """Take up the probes of those that an earlier process blacklisted. All subscriptions are restored by now; that
+        it took a while is no standstill."""
+        self._looked_at = asyncio.get_running_loop().time()
         for subscriber in self._live.subscribers:
-            if subscriber.subscription.status is SubscriptionStatus.BLACKLISTED:
-                self._plan_probe(subscriber.subscription, first_after=self._random.random())
+            if not subscriber.is_held:
+                continue
+            record = subscriber.subscription
+            if record.status is SubscriptionStatus.BLACKLISTED:
+                self._plan_probe(record, first_after=self._random.random())
 
     async def stop(self) -> None:
         for task in list(self._probing.values()):

@@ -68,10 +68,11 @@ class Body(BaseModel):
         allow_inf_nan=False,
         alias_generator=to_camel,
         json_schema_extra=_tidy,
+        defer_build=True,
     )
 
 
 class EitherBody(RootModel[Any]):
     """Base of bodies that come in several shapes; a subclass annotates `root` with their union."""
 
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, json_schema_extra=_tidy)
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, json_schema_extra=_tidy, defer_build=True)

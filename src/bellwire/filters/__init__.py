@@ -12,6 +12,7 @@ from bellwire.filters.event_filter import (
 from bellwire.filters.explain import Announced, Explanation, Reason, ReasonKind, explain
 from bellwire.filters.reference import ParameterReference, TemplateReference, reference
 from bellwire.filters.refusals import FilterRefused, ForeignAccount
+from bellwire.filters.stored import parse_stored_filter
 from bellwire.filters.topic import ResolvedTopic, parse_topic, rows_with_stated
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "parse_filter",
     "parse_filters",
+    "parse_stored_filter",
     "parse_topic",
     "reference",
     "rows_with_stated",

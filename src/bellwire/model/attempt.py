@@ -73,8 +73,11 @@ class AttemptOutcome(StrEnum):
     """Not to be tried again; it can be replayed."""
 
 
-class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The record of one try. Times are milliseconds since the epoch, durations microseconds."""
+class Attempt(msgspec.Struct, frozen=True, gc=False):
+    """The record of one try. Times are milliseconds since the epoch, durations microseconds.
+
+    Made by position on the hot path, where names would double the price; by name elsewhere.
+    """
 
     subscription: SubscriptionId
     position: Position

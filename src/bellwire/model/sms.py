@@ -23,10 +23,6 @@ class MessageStatus(StrEnum):
     SENDING_FAILED = "SendingFailed"
     DELIVERY_FAILED = "DeliveryFailed"
 
-    @property
-    def is_final(self) -> bool:
-        return self not in {MessageStatus.QUEUED, MessageStatus.SENT}
-
 
 @dataclass(frozen=True, slots=True)
 class OutgoingText:

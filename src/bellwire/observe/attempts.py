@@ -81,8 +81,8 @@ class AttemptWatch:
             return
         many, since_ms = len(attempts), event.received_ms or event.timestamp_ms
         self._delivered += many
-        self._durations.observe(0.0, times=many)
-        self._end_to_end.observe((attempts[0].started_ms - since_ms) / 1e3, times=many)
+        self._durations.observe_many(0.0, many)
+        self._end_to_end.observe_many((attempts[0].started_ms - since_ms) / 1e3, many)
         for listener in self._listeners:
             for attempt in attempts:
                 self._tell(listener, attempt, event)

@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
 from typing import Any, Protocol
 
-from bellwire.model.ids import Position, SubscriptionId
-from bellwire.model.subscription import Subscription
+from bellwire.model.ids import AccountId, ClientId, ExtensionId, Position, SubscriptionId
+from bellwire.model.packed import pack, unpack
+from bellwire.model.subscription import Subscription, TransportType
 
 
 class Subscriber:
     """One live subscription in memory. There may be a million: each slot counts.
 
-    `subscription`: its record as it is now; the registry replaces it. `handles`: the registry's own.
+    `subscription` is its record as it is now, unpacked at each call; the registry replaces it. What is asked of many
+    subscriptions, or for each notification, has a slot. `handles`: the registry's own. `socket`: of a WebSocket
+    subscription, the delivery engine's own object, of a type that only it knows.
     """
 
-    __slots__ = ("handles", "socket", "subscription")
+    __slots__ = (
+        "_packed",
+        "account_id",
+        "client_id",
+        "expires_at",
+        "handles",
+        "id",
+        "is_held",
+        "owner_id",
+        "socket",
+        "transport",
+    )
 
     def __init__(self, subscription: Subscription) -> None:
-        self.subscription = subscription
-        self.handles: tuple[int, ...] = ()
+        self.id: SubscriptionId = subscription.id
+        self.owner_id: ExtensionId = subscription.owner_id
+        # One string in memory for each account and application instead of one for each subscription.
+        self.account_id = AccountId(sys.intern(subscription.account_id))
+        self.client_id = ClientId(sys.intern(subscription.client_id))
+        self.transport: TransportType = subscription.transport
+        self.handles: int | tuple[int, ...] = ()
         self.socket: Any = None
-        """Of a WebSocket subscription: the delivery engine's own object, of a type that only it knows."""
+        self.subscription = subscription
 
     @property
-    def id(self) -> SubscriptionId:
-        return self.subscription.id
+    def subscription(self) -> Subscription:
+        return unpack(
+            self._packed,
+            id_=self.id,
+            account=self.account_id,
+            owner=self.owner_id,
+            client=self.client_id,
+            transport=self.transport,
+            expires_at=self.expires_at,
+        )
+
+    @subscription.setter
+    def subscription(self, changed: Subscription) -> None:
+        """Take over a changed record; whose it is, and how it is delivered, never changes."""
+        self._packed = pack(changed)
+        self.expires_at: datetime = changed.expires_at
+        self.is_held: bool = changed.is_held
 
 
 class DeliveryControl(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
@@ -10,7 +11,9 @@ from bellwire.model.subscription import Subscription, SubscriptionApi
 
 
 class SubscriptionStore(Protocol):
-    async def all(self) -> list[Subscription]: ...
+    def pages(self) -> AsyncIterator[list[Subscription]]:
+        """All, some at a time and in no order; a page that was taken is not held any more. Nobody writes meanwhile."""
+        ...
 
     async def save(self, subscription: Subscription) -> None:
         """Create or replace, versions included; durable on return."""

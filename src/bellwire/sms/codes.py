@@ -48,11 +48,6 @@ class ErrorCode(StrEnum):
         """What happened, for people."""
         return _SENTENCES[self]
 
-    @property
-    def is_proof_of_failure(self) -> bool:
-        """False for the codes that only inform: no report yet, or one that nobody understands."""
-        return self not in {ErrorCode.CAR_104, ErrorCode.CAR_199}
-
 
 _SENTENCES = {
     ErrorCode.RC_410: "The destination is not supported.",

@@ -6,7 +6,8 @@
       └── end of stream, unasked bytes, age ───────────┘
 
 An attempt's outcome is known once the final head is complete; the body is read only so that the connection can be
-used again. This is the hot path: no task, no timer and no header callback for a request on a warm connection.
+used again. This is the hot path: no task, no timer and no header callback for a request on a warm connection, and no
+parsing of an answer that is known by heart (known_answers.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from bellwire.delivery.failures import failure_of_status, heeds_retry_after, retry_after_seconds, sentence
 from bellwire.model.attempt import FailureCode
 from bellwire.ports.clock import Clock
+from bellwire.transports.known_answers import KnownAnswers
 from bellwire.transports.limits import SenderLimits
 from bellwire.transports.post import Post
 from bellwire.wire.webhook.answer import header_value
@@ -61,11 +63,14 @@ class Connection(asyncio.Protocol):
         "_feed",
         "_keep_alive",
         "_keeper",
+        "_known",
         "_limits",
         "_parser",
         "_partial_head",
         "_received",
         "_status",
+        "_status_of",
+        "_timeout",
         "_transport",
         "_unsent",
         "_write",
@@ -78,7 +83,15 @@ class Connection(asyncio.Protocol):
         "served",
     )
 
-    def __init__(self, origin: tuple[str, str, int], keeper: Keeper, clock: Clock, limits: SenderLimits) -> None:
+    def __init__(
+        self,
+        origin: tuple[str, str, int],
+        keeper: Keeper,
+        clock: Clock,
+        limits: SenderLimits,
+        known: KnownAnswers | None = None,
+    ) -> None:
+        """`known`: answers that need no parsing; None for a memory of its own."""
         self.origin = origin
         self.post: Post | None = None
         self.served = 0
@@ -90,6 +103,9 @@ class Connection(asyncio.Protocol):
         self._keeper = keeper
         self._clock = clock
         self._limits = limits
+        self._timeout = limits.answer_timeout
+        self._known = known if known is not None else KnownAnswers()
+        self._status_of = self._known.status_of
         self._unsent: memoryview | None = None
         self._buffer_full = False
         self._partial_head: bytearray | None = None
@@ -103,7 +119,7 @@ class Connection(asyncio.Protocol):
         """Write a request; the connection must be idle."""
         self.post = post
         self.served += 1
-        self.deadline = post.started + self._limits.answer_timeout
+        self.deadline = post.started + self._timeout
         self._status = self._received = 0
         self._complete = False
         body = post.body
@@ -143,6 +159,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         post = self.post
+        if (
+            post is not None
+            and not self._received
+            and self._unsent is None
+            and (known := self._status_of(data)) is not None
+        ):
+            self._succeed(post, known)
+            return
         if post is None and not self.draining:
             # Nothing was asked: a goodbye as 408, or an answer too many.
             self._keeper.unusable(self)
@@ -206,6 +230,18 @@ class Connection(asyncio.Protocol):
 
     # Steps.
 
+    def _succeed(self, post: Post, status: int) -> None:
+        """All of a clean answer came at once, and the connection is to be kept: as `_conclude` does it."""
+        now = self._clock.monotonic()
+        if now - post.started > self._timeout:
+            self._keeper.allow_for_standstill(now)
+        self.post = None
+        self._keeper.free(self, now)
+        if now - post.started > self._timeout:
+            post.finish(now, FailureCode.RESPONSE_TIMEOUT, detail=sentence(FailureCode.RESPONSE_TIMEOUT))
+        else:
+            post.finish(now, None, status)
+
     def _wait_for_head(self, post: Post, data: bytes) -> None:
         if self._extra:
             self._fail(post, FailureCode.MALFORMED_RESPONSE)
@@ -224,16 +260,22 @@ class Connection(asyncio.Protocol):
             self._partial_head += data
             raw = bytes(self._partial_head)
             self._partial_head = None
+        is_clean = self._complete and self._keep_alive and not self._extra and self._unsent is None
+        if is_clean and 200 <= status < 300:
+            if self._received == len(data):
+                self._known.remember(data, status)
+            self._succeed(post, status)
+            return
         now = self._clock.monotonic()
-        if now - post.started > self._limits.answer_timeout:
+        if now - post.started > self._timeout:
             self._keeper.allow_for_standstill(now)
         self.post = None
-        if self._complete and self._keep_alive and not self._extra and self._unsent is None:
+        if is_clean:
             self._keeper.free(self, now)
         else:
             self.draining = True
             self._drain()
-        if now - post.started > self._limits.answer_timeout:
+        if now - post.started > self._timeout:
             post.finish(now, FailureCode.RESPONSE_TIMEOUT, detail=sentence(FailureCode.RESPONSE_TIMEOUT))
             return
         failure = failure_of_status(status)

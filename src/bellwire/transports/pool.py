@@ -21,6 +21,7 @@ from bellwire.model.webhook import Endpoint
 from bellwire.ports.clock import Clock
 from bellwire.transports.connection import Connection
 from bellwire.transports.dial import Dialer, DialFailure, Stage
+from bellwire.transports.known_answers import KnownAnswers
 from bellwire.transports.limits import SenderLimits
 from bellwire.transports.post import Post
 
@@ -73,6 +74,7 @@ class Pool:
         self._dialer = dialer
         self._clock = clock
         self._limits = limits
+        self._known = KnownAnswers()
         self._origins: dict[OriginKey, _Origin] = {}
         self._connections: set[Connection] = set()
         self._dialing = 0
@@ -254,7 +256,7 @@ class Pool:
             self._sweep_later()
 
     async def _run(self, origin: _Origin, dial: _Dial) -> None:
-        connection = Connection(origin.key, self, self._clock, self._limits)
+        connection = Connection(origin.key, self, self._clock, self._limits, self._known)
         try:
             outcome = await self._dialer.connect(
                 origin.endpoint, lambda: connection, timeout_seconds=self._limits.connect_timeout, stage=dial.stage

@@ -76,6 +76,44 @@ async def test_the_sign_in_page_is_closed_to_other_sites_and_loads_nothing_from_
     assert (await browser.get("/console/assets/../gate.py")).status_code in {303, 401, 404}
 
 
+@pytest.mark.parametrize("path", ["", "/", "/sign-in", "/events", "/assets/console.css", "//sign-in"])
+async def test_no_script_of_another_origin_reads_its_pages(
+    running: Running, browser: httpx.AsyncClient, path: str
+) -> None:
+    """`dev` lets any origin call the API, and its sign-in page holds the demo's key, which may do everything."""
+    foreign = {"Origin": "https://evil.example", "Accept": "text/html"}
+    api = await browser.get("/bellwire/v1/health", headers=foreign)
+    assert api.headers["access-control-allow-origin"] == "https://evil.example", "else this test shows nothing"
+
+    for prefix in ("/console", "//console", "/%63onsole"):
+        page = await browser.get(running.url + prefix + path, headers=foreign)
+        assert "access-control-allow-origin" not in page.headers
+        asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+        assert (await browser.options(running.url + prefix + path, headers=asked)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_shown"),
+    [
+        ({}, True),
+        ({"Host": "localhost:8710"}, True),
+        ({"Host": "[::1]:8710"}, True),
+        ({"Host": "bellwire:8710"}, True),
+        ({"Host": "evil.example"}, False),
+        ({"Host": "127.0.0.1.evil.example:8710"}, False),
+        ({"Host": "localhost", "X-Forwarded-For": "203.0.113.9"}, False),
+        ({"Host": "localhost", "X-Forwarded-Host": "tunnel.example"}, False),
+    ],
+    ids=str,
+)
+async def test_the_demo_key_is_shown_to_no_page_whose_name_was_made_to_mean_this_machine(
+    running: Running, browser: httpx.AsyncClient, headers: dict[str, str], is_shown: bool
+) -> None:
+    page = await browser.get(SIGN_IN, headers=headers)
+    assert page.status_code == 200
+    assert (running.demo.admin_key in page.text) is is_shown
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}],
@@ -141,7 +179,7 @@ async def test_guessing_is_slowed_down(running: Running, browser: httpx.AsyncCli
     assert int(answer.headers["retry-after"]) > 0
     assert "Too many wrong keys" in answer.text
     assert isinstance(running.server, DevServer)
-    running.server._console._limits.succeeded("127.0.0.1")
+    running.server._console._guesses.forget("127.0.0.1")
 
 
 async def test_with_the_extra_missing_it_is_said_what_to_install(

@@ -3,8 +3,10 @@
 Three of ten subscriptions lead nowhere: to hosts that accept and never answer, to hosts that never accept, and to names
 whose name server is silent. Half of these have been so for a while, half are new in each round and take their
 first notifications with all that may be under way at once. In one run, rounds with them and rounds without take turns;
-what is compared is the time from publishing to receipt at the healthy ones: the median of the rounds' 99th percentiles,
-so that a machine that is busy with something else for a while decides nothing.
+what is compared is the time from publishing to receipt at the healthy ones: the median of the rounds' 99th percentiles.
+A machine that is busy with something else makes these jump by tenths of a second, with or without holes, so that a few
+rounds decide nothing against: the test goes on to more of them, and fails when the last has not brought it below.
+Holes that do hold others up do so in every round.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from tests.e2e.faults.nursery import Nursery
 from tests.integration.transports.name_server import NameServer, serving_names
 
 HEALTHY = 14
-ROUNDS = 5
-EVENTS = 100
-"""Of a round; each goes to all healthy endpoints, so that 14 of its 1,400 times are beyond the percentile."""
-PACE_SECONDS = 0.01
+ROUNDS = range(3, 13)
+"""So many are made at least, and at most."""
+EVENTS = 60
+"""Of a round; each goes to all healthy endpoints, so that 8 of its 840 times are beyond the percentile."""
+PACE_SECONDS = 0.02
+"""A third of what one core can do beside the receivers' work: what is measured is waiting for holes, not for a core."""
 NOISE_SECONDS = 0.005
 """What a scheduler adds now and then to a percentile of a few milliseconds."""
 
@@ -121,14 +125,16 @@ async def test_with_thirty_per_cent_black_holes_the_p99_of_the_others_at_most_do
 
         await clocked.round(server, "warm-up", "Outbound")
         baselines, troubled = [], []
-        for number in range(ROUNDS):
+        for number in range(ROUNDS.stop):
             baselines.append(await without(number))
             troubled.append(await beside(number))
+            bearable = 2 * median(baselines) + NOISE_SECONDS
+            if len(troubled) >= ROUNDS.start and median(troubled) <= bearable:
+                break
         health = [await server.health(hole) for hole in old]
 
     print(f"p99 without {baselines}, beside {troubled}")  # noqa: T201 - pytest shows it when the test fails
     assert [of["lastFailure"]["failureCode"] for of in health] == ["response_timeout", "connect_timeout", "dns"]
     assert [of["deliveries"]["backlogRows"] for of in health] == [EVENTS * len(troubled)] * 3, "all of theirs waits"
-    assert len({name for name, _ in names.asked}) >= ROUNDS, "each new name was looked up, and none was answered"
-    bearable = 2 * median(baselines) + NOISE_SECONDS
+    assert len({name for name, _ in names.asked}) >= len(troubled), "each new name was looked up, and none was answered"
     assert median(troubled) <= bearable, f"{median(troubled):.4f} s beside them, {median(baselines):.4f} s without"

@@ -190,7 +190,12 @@ async def test_a_publisher_key_of_another_account_publishes_and_explains_nothing
 
 
 async def test_development_controls_answer_this_machine_alone(stage: Stage) -> None:
-    for headers in ({"Origin": "https://evil.example"}, {"X-Forwarded-For": "203.0.113.9"}, {"Forwarded": "for=x"}):
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=x"},
+        {"Host": "evil.example:8710"},  # DNS rebinding: such a page's own requests may say no origin
+    ):
         answers = await stage.answers(rows(Guard.THIS_MACHINE), "nobody", **headers)
         assert {(answer.status_code, code_of(answer)) for _row, answer in answers} == {(403, "CMN-401")}
 

@@ -30,6 +30,7 @@ from bellwire.engine.authorize_jwts import UserJwts
 from bellwire.engine.authorize_passwords import Passwords
 from bellwire.engine.authorize_sessions import Sessions
 from bellwire.engine.secrets import hash_password, hash_secret
+from bellwire.engine.wrong_guesses import WrongGuesses
 from bellwire.errors import Misconfigured
 from bellwire.model.directory import Account, Extension, ExtensionType, PhoneNumber, Status
 from bellwire.model.identity import ApiKey, Application, Caller, KeyKind, UserLogin
@@ -185,6 +186,7 @@ async def set_stage(
             lock=timedelta(minutes=5),
         ),
         codes=AuthorizationCodes(directory=identity, store=identity, installation=installation, clock=clock),
+        guesses=WrongGuesses(clock.monotonic),
     )
     public_url = public_url or PublicUrl()
     authenticator = Authenticator(

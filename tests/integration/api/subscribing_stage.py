@@ -110,7 +110,7 @@ async def set_subscribing_stage(data_dir: Path) -> AsyncIterator[SubscribingStag
     routes = subscription_routes(
         subscriptions=subscriptions, authenticator=authenticator, public_url=public_url, clock=stage.clock
     )
-    app = build_app(routers=[routes], version="0.0")
+    app = build_app(routers=routes, version="0.0")
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
         async with (

@@ -106,7 +106,7 @@ def app(stores: RecordsStores, provisioning: Provisioning) -> FastAPI:
             raise Unauthenticated("OAU-213", "This is no admin key")
         return key
 
-    return build_app(routers=[admin_routes(provisioning=provisioning, admin=admin_key)], version="1")
+    return build_app(routers=admin_routes(provisioning=provisioning, admin=admin_key), version="1")
 
 
 @pytest.fixture

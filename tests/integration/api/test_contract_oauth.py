@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import re
+from collections import Counter
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -464,6 +465,30 @@ async def test_guesses_in_parallel_are_counted_before_they_are_tried(stage: Stag
     assert sorted(answer.json()["errorCode"] for answer in answers) == ["OAU-140"] * 3 + ["OAU-147"] * 9
 
 
+async def test_one_password_tried_on_many_users_is_stopped_by_address(stage: Stage) -> None:
+    """Each login is locked by itself, so whoever tries one password on all of them would meet no limit."""
+    await stage.change_application(PUBLIC, rate_limit_factor=100)
+    page = await stage.client.get("/restapi/oauth/authorize", params=authorize_query())
+    form = {"login_state": login_state_of(page), "password": "Summer2026"}
+
+    async def log_in(name: str, **changed: str) -> httpx.Response:
+        return await stage.client.post("/restapi/oauth/authorize", data=form | {"username": name} | changed)
+
+    assert (await log_in("bob", password=PASSWORD)).status_code == 302
+    tried = await asyncio.gather(*(log_in(f"user-{number}") for number in range(40)))
+    assert Counter(answer.status_code for answer in tried) == {400: 30, 429: 10}
+    right = await log_in("bob", password=PASSWORD)
+    assert (right.status_code, right.json()["errorCode"]) == (429, "CMN-301")
+    assert "from this address" in right.json()["message"]
+    public = await stage.post_token(
+        auth=None, client_id=PUBLIC, grant_type="password", username="bob", password=PASSWORD
+    )
+    assert public.status_code == 429
+    assert (await stage.post_token(grant_type="password", username="bob", password=PASSWORD)).status_code == 200
+    stage.clock.advance(int(right.headers["retry-after"]))
+    assert (await log_in("bob", password=PASSWORD)).status_code == 302
+
+
 async def test_a_grant_that_the_application_may_not_use_is_refused(stage: Stage) -> None:
     await stage.change_application(APP, grants=frozenset({Grant.PASSWORD}))
     answer = await stage.post_token(grant_type=JWT_GRANT, assertion=await stage.jwt())
@@ -531,6 +556,7 @@ async def test_the_login_page_is_accessible_and_loads_nothing(stage: Stage) -> N
     assert not re.search(r"(src|href)=|@import|url\(", page.text)
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "form-action 'self' https://client.example" in policy
+    assert "frame-ancestors 'none'" in policy and "base-uri 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-frame-options"] == "DENY"
 

@@ -17,7 +17,7 @@ from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import SubscriptionStatus, TransportType
 from bellwire.storage.records import FILE_NAME, Records
 from bellwire.testing.receiver import Reply
-from tests.doubles.subscriptions import a_subscription
+from tests.doubles.subscriptions import a_subscription, all_of
 from tests.integration.api.stage import ACCOUNT, ALICE, APP, BOB, LIMITED, PUBLIC
 from tests.integration.api.subscribing_stage import (
     BASE,
@@ -169,7 +169,7 @@ async def test_case_44_and_26_delete_answers_204_and_then_nothing_is_there(stage
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert_refused(await stage.call("GET", f"{GENERAL}/{id_}"), 404, "CMN-102")
     assert_refused(await stage.call("DELETE", f"{GENERAL}/{id_}"), 404, "CMN-102")
-    assert await stage.store.all() == []
+    assert await all_of(stage.store) == []
 
 
 async def test_case_45_every_bad_filter_is_named_and_another_account_is_forbidden(stage: SubscribingStage) -> None:
@@ -218,7 +218,7 @@ async def test_the_verification_token_wins_over_its_other_name(stage: Subscribin
 async def test_case_48_without_an_echo_nothing_is_stored(stage: SubscribingStage) -> None:
     stage.receiver.handshake = lambda _: Reply()
     assert_refused(await stage.create(PRESENCE), 400, "SUB-520")
-    assert await stage.store.all() == []
+    assert await all_of(stage.store) == []
     assert (await stage.call("GET", GENERAL)).json()["records"] == []
 
 
@@ -242,7 +242,7 @@ async def test_a_bad_delivery_mode_is_refused_by_the_name_of_its_field(
     stage: SubscribingStage, mode: dict[str, Any], parameter: str
 ) -> None:
     assert_refused(await stage.create(PRESENCE, mode=mode), 400, "CMN-101", parameter)
-    assert await stage.store.all() == []
+    assert await all_of(stage.store) == []
 
 
 async def test_a_socket_subscription_is_said_to_be_made_over_the_socket(stage: SubscribingStage) -> None:
@@ -317,7 +317,7 @@ async def test_an_expired_subscription_is_sub_507_for_a_day_and_unknown_after(st
     stage.stage.clock.advance(60)
     assert_refused(await stage.call("GET", f"{GENERAL}/{id_}"), 404, "SUB-507")
     assert await stage.upkeep.expire_due(stage.stage.clock.now()) == [id_]
-    assert await stage.store.all() == []
+    assert await all_of(stage.store) == []
     stage.stage.clock.advance(600)
     assert_refused(await stage.call("PUT", f"{GENERAL}/{id_}"), 404, "SUB-507")
     stage.stage.clock.advance(24 * 3600)
@@ -340,7 +340,7 @@ async def test_a_blacklisted_subscription_says_why_and_is_validated_again_on_ren
     assert_fits(body, "SubscriptionInfo")
     stage.receiver.handshake = lambda _: Reply(status=404)
     assert_refused(await stage.call("POST", f"{path}/renew"), 400, "SUB-525")
-    assert (await stage.store.all())[0].status is SubscriptionStatus.BLACKLISTED
+    assert (await all_of(stage.store))[0].status is SubscriptionStatus.BLACKLISTED
     stage.receiver.handshake = lambda request: Reply(headers=(("Validation-Token", request.validation_token or ""),))
     assert (await stage.call("POST", f"{path}/renew")).json() == created
     assert stage.delivery.told[-1] == ("reactivate", created["id"])

@@ -27,6 +27,7 @@ from tests.conformance.identity import (
     populate,
 )
 from tests.conformance.subscription_store import StoppedClock, SubscriptionStoreContract, a_subscription
+from tests.doubles.subscriptions import all_of
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ async def test_removals_tell_what_went_along(opened: RecordsStores) -> None:
     opened.directory.on_removal(told.append)
     await opened.directory.remove_extension(anna.id)
     assert told == [Removal(extensions=(anna.id,), sessions=(SessionId("s"),), subscriptions=(owned.id,))]
-    assert await opened.subscriptions.all() == [a_subscription("elsewhere")]
+    assert await all_of(opened.subscriptions) == [a_subscription("elsewhere")]
 
 
 @pytest.mark.parametrize("by", ["account", "application"])
@@ -136,7 +137,7 @@ async def test_subscriptions_go_with_their_account_and_application(opened: Recor
         await opened.directory.remove_account(ACME.id)
     else:
         await opened.directory.remove_application(APP.client_id)
-    assert await opened.subscriptions.all() == []
+    assert await all_of(opened.subscriptions) == []
 
 
 async def test_a_record_of_an_account_that_is_not_there_is_a_conflict_and_changes_nothing(

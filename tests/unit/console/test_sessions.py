@@ -1,16 +1,12 @@
-"""Who is signed in, and how often a key may be tried."""
+"""Who is signed in."""
 
 from __future__ import annotations
 
 from bellwire.console.sessions import (
-    ALL_FAILURES,
-    FAILURE_SECONDS,
-    FAILURES,
     IDLE_SECONDS,
     LONGEST_SECONDS,
     MOST_SESSIONS,
     ConsoleSessions,
-    SignInLimits,
 )
 
 
@@ -55,31 +51,3 @@ def test_the_one_that_was_used_longest_ago_goes_when_there_are_too_many() -> Non
         sessions.open(b"c")
     assert sessions.find(first) is not None
     assert sessions.find(second) is None
-
-
-def test_an_address_waits_after_too_many_wrong_keys_and_others_do_not() -> None:
-    now = Now()
-    limits = SignInLimits(now)
-    for _ in range(FAILURES):
-        assert limits.wait_seconds("192.0.2.1") == 0
-        limits.failed("192.0.2.1")
-        now.at += 1
-    assert 0 < limits.wait_seconds("192.0.2.1") <= FAILURE_SECONDS
-    assert limits.wait_seconds("192.0.2.2") == 0
-    now.at = FAILURE_SECONDS
-    assert limits.wait_seconds("192.0.2.1") == 0
-
-
-def test_a_right_key_forgives_the_wrong_ones() -> None:
-    limits = SignInLimits(Now())
-    for _ in range(FAILURES):
-        limits.failed("192.0.2.1")
-    limits.succeeded("192.0.2.1")
-    assert limits.wait_seconds("192.0.2.1") == 0
-
-
-def test_wrong_keys_from_everywhere_together_are_limited_too() -> None:
-    limits = SignInLimits(Now())
-    for number in range(ALL_FAILURES):
-        limits.failed(f"192.0.2.{number}")
-    assert limits.wait_seconds("198.51.100.1") > 0

@@ -133,3 +133,32 @@ class TestWhatIsKept:
         ]
 
         assert found == [wire_time(time) for time in times]
+
+
+class TestKeepingWhatIsTheSame:
+    """Renderings share their parts with those before; none may show in another."""
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["presence", "missed_call", "instant_message"]),
+                st.sampled_from([(), ("sipData",), ("detailedTelephonyState",)]),
+                st.sampled_from([TOPIC, TOPIC + "?a=1"]),
+                st.integers(0, 2),
+                st.sampled_from([None, "another"]),
+            ),
+            max_size=20,
+        )
+    )
+    def test_they_are_as_if_each_were_the_first(
+        self, asked: list[tuple[str, tuple[str, ...], str, int, str | None]]
+    ) -> None:
+        events = [an_event(), an_event(BODY), an_event(b'{"extensionId":"3"}', timestamp_ms=5)]
+        shared = Envelopes()
+        for family, projections, text, number, uuid in asked:
+            kept = projections if family == "presence" else ()
+            envelope, event = an_envelope(family, *kept, text=text), events[number]
+
+            assert shared.render(envelope, Position(number), event, uuid or event.uuid) == Envelopes().render(
+                envelope, Position(number), event, uuid or event.uuid
+            )

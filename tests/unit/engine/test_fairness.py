@@ -17,13 +17,13 @@ async def test_an_account_at_its_limit_waits_until_something_was_routed() -> Non
     await asyncio.sleep(0)
     assert not waiting.done()
     unrouted.routed(BUSY)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 10)
 
 
 async def test_other_accounts_do_not_wait() -> None:
     unrouted = Unrouted(limit=1)
     unrouted.published(BUSY, 5)
-    await asyncio.wait_for(unrouted.room(QUIET), 1)
+    await asyncio.wait_for(unrouted.room(QUIET), 10)
 
 
 async def test_what_was_withdrawn_makes_room() -> None:
@@ -32,10 +32,10 @@ async def test_what_was_withdrawn_makes_room() -> None:
     waiting = asyncio.create_task(unrouted.room(BUSY))
     await asyncio.sleep(0)
     unrouted.withdrawn(BUSY, 300)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 10)
 
 
 async def test_events_of_an_earlier_process_are_not_counted() -> None:
     unrouted = Unrouted(limit=1)
     unrouted.routed(BUSY)
-    await asyncio.wait_for(unrouted.room(BUSY), 1)
+    await asyncio.wait_for(unrouted.room(BUSY), 10)

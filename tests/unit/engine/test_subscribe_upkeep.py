@@ -230,6 +230,6 @@ async def test_blacklisting_and_its_end_are_stored(world: World) -> None:
     await world.upkeep.blacklist(subscription.id, "again")
     assert world.store.saves == saves
     assert world.matched(PRESENCE) == [(subscription.id, 1, 0)]
-    await world.upkeep.lift_blacklisting(subscription.id)
+    await world.live.in_turn(subscription.id, lambda: world.upkeep.lift_blacklisting_in_turn(subscription.id))
     assert current(world, subscription) == subscription
     await world.upkeep.blacklist(SubscriptionId("unknown"), "nobody")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bellwire.engine.subscribers import Subscribers
 from bellwire.filters import EventFilter, parse_filter
 from bellwire.model.event import Rows
-from bellwire.model.ids import ExtensionId, Position, SubscriptionId
+from bellwire.model.ids import ClientId, ExtensionId, Position, SubscriptionId
 from bellwire.model.subscription import FilterVersion, Subscription, SubscriptionApi
 from bellwire.subscriptions.versions import first_version, with_next_version
 from tests.doubles.subscriptions import a_subscription
@@ -24,10 +24,11 @@ def parsed(*texts: str) -> list[EventFilter]:
 
 
 def opened(
-    subscribers: Subscribers, id_: str, *texts: str, head: int = 0, owner: str = "11"
+    subscribers: Subscribers, id_: str, *texts: str, head: int = 0, owner: str = "11", client: str = "app"
 ) -> tuple[Subscription, list[EventFilter]]:
     filters = parsed(*texts)
-    subscription = a_subscription(id_, versions=(first_version(texts, Position(head)),), owner_id=ExtensionId(owner))
+    versions = (first_version(texts, Position(head)),)
+    subscription = a_subscription(id_, versions=versions, owner_id=ExtensionId(owner), client_id=ClientId(client))
     subscribers.open(subscription, [filters])
     return subscription, filters
 
@@ -150,14 +151,31 @@ def test_case_60_a_filter_for_one_webinar_gets_that_ones_events_alone() -> None:
     assert found(subscribers, webinar.key, 1, other) == []
 
 
-def test_the_subscriptions_of_an_owner_are_listed_oldest_first() -> None:
+def test_the_subscriptions_of_an_owner_are_found_whatever_the_application_and_those_of_one_application_apart() -> None:
     subscribers = Subscribers()
-    for id_, owner in (("a", "11"), ("b", "12"), ("c", "11")):
-        opened(subscribers, id_, PRESENCE, owner=owner)
-    assert [subscriber.id for subscriber in subscribers.of_owner(ExtensionId("11"))] == ["a", "c"]
-    subscribers.close(SubscriptionId("a"))
-    subscribers.close(SubscriptionId("c"))
-    assert subscribers.of_owner(ExtensionId("11")) == ()
+    mine = (("a", "11", "app"), ("b", "12", "app"), ("c", "11", "other"), ("d", "11", "app"), ("e", "11", "app"))
+    for id_, owner, client in mine:
+        opened(subscribers, id_, PRESENCE, owner=owner, client=client)
+    assert of_owner(subscribers, "11") == ["a", "c", "d", "e"]
+    assert of_user(subscribers, "11", "app") == ["a", "d", "e"]
+    assert of_user(subscribers, "11", "other") == ["c"]
+    assert of_user(subscribers, "12", "app") == ["b"]
+    assert of_user(subscribers, "12", "other") == of_user(subscribers, "13", "app") == []
+    for id_ in "adc":
+        subscribers.close(SubscriptionId(id_))
+    assert of_owner(subscribers, "11") == of_user(subscribers, "11", "app") == ["e"]
+    assert of_user(subscribers, "11", "other") == []
+    for id_ in "eb":
+        subscribers.close(SubscriptionId(id_))
+    assert of_owner(subscribers, "11") == of_owner(subscribers, "12") == []
+
+
+def of_owner(subscribers: Subscribers, owner: str) -> list[str]:
+    return sorted(subscriber.id for subscriber in subscribers.of_owner(ExtensionId(owner)))
+
+
+def of_user(subscribers: Subscribers, owner: str, client: str) -> list[str]:
+    return sorted(subscriber.id for subscriber in subscribers.of_user(ExtensionId(owner), ClientId(client)))
 
 
 def test_a_hundred_thousand_subscriptions_share_a_filter_and_still_come_and_go_quickly() -> None:

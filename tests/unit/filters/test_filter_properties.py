@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -9,7 +11,15 @@ from bellwire.errors import InvalidRequest
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily, QueryParameter, Role, Template
 from bellwire.families.registry import placeholders
-from bellwire.filters import FilterRefused, ForeignAccount, parse_filter, parse_topic, rows_with_stated
+from bellwire.filters import (
+    EventFilter,
+    FilterRefused,
+    ForeignAccount,
+    parse_filter,
+    parse_stored_filter,
+    parse_topic,
+    rows_with_stated,
+)
 from bellwire.model.ids import AccountId, ExtensionId, SubscriptionId
 from bellwire.model.subscription import SubscriptionApi
 
@@ -126,3 +136,30 @@ def test_any_event_is_read_or_refused(text: str, account: AccountId | None) -> N
     except InvalidRequest as refused:
         assert refused.code == "CMN-101"
         refused.message.encode("ascii")
+
+
+def read_by(parse: Callable[..., EventFilter], text: str, api: SubscriptionApi, account: AccountId) -> object:
+    """What a parser finds, or how it refuses."""
+    try:
+        return parse(text, account=account, extension=EXTENSION, api=api, subscription=SUBSCRIPTION)
+    except (FilterRefused, ForeignAccount) as refused:
+        return type(refused), refused.message, refused.code
+
+
+@given(filter_texts(), st.data())
+@example(("/restapi/v1.0/account/400144452008/presence", REGISTRY.by_name("presence")), None)
+def test_the_quick_way_for_stored_filters_finds_what_the_whole_way_finds(
+    written: tuple[str, EventFamily], data: st.DataObject | None
+) -> None:
+    text, family = written
+    canonical = parse_filter(text, account=ACCOUNT, extension=EXTENSION, api=family.api).text
+    texts = [canonical, canonical, text, canonical.replace("400144455008", "7"), canonical + "\n", canonical + "/"]
+    if data is not None:
+        at = data.draw(st.integers(0, len(canonical)))
+        slip = data.draw(st.text(alphabet="~/?&=%+# {}0aZ\x00é", max_size=3))
+        texts.append(canonical[:at] + slip + canonical[at + data.draw(st.integers(0, 3)) :])
+    for one in texts:
+        for api in SubscriptionApi:
+            for account in (ACCOUNT, AccountId("1")):
+                quick = read_by(parse_stored_filter, one, api, account)
+                assert quick == read_by(parse_filter, one, api, account), one

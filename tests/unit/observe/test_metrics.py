@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from bellwire.observe.metrics import Durations, Metrics
@@ -71,3 +75,26 @@ def test_a_name_is_watched_only_once() -> None:
 
 def test_the_process_itself_is_among_the_metrics() -> None:
     assert ("process_resident_memory_bytes", ()) in samples(Metrics())
+
+
+@given(
+    st.lists(st.floats(0, 4, allow_nan=False) | st.sampled_from([0.01, 0.1, 3.0]), max_size=60),
+    st.integers(1, 20),
+    st.integers(0, 5),
+)
+def test_durations_put_aside_are_counted_as_one_by_one(seconds: list[float], most_aside: int, every: int) -> None:
+    class Counted(Durations):
+        MOST_ASIDE = most_aside
+
+    durations, bounds = Counted((0.01, 0.1, 3.0)), (0.01, 0.1, 3.0)
+    expected = [0] * 4
+    for number, one in enumerate(seconds):
+        durations.observe(one)
+        expected[bisect_left(bounds, one)] += 1
+        if every and number % every == 0:
+            assert durations.counts == expected
+
+    durations.observe_many(0.05, 3)
+    expected[1] += 3
+    assert durations.counts == expected
+    assert durations.sum_seconds == pytest.approx(sum(seconds) + 0.15)

@@ -27,7 +27,3 @@ def test_each_code_has_a_plain_sentence_of_its_own() -> None:
 
 def test_a_code_is_found_by_its_spelling() -> None:
     assert ErrorCode("SMS-CAR-413") is ErrorCode.CAR_413
-
-
-def test_codes_that_only_inform_are_no_proof_of_failure() -> None:
-    assert {code for code in ErrorCode if not code.is_proof_of_failure} == {ErrorCode.CAR_104, ErrorCode.CAR_199}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import timedelta
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, RowMapping, Select, Table, insert, update
 
 from bellwire.model.identity import Session, TokenPair
@@ -13,8 +16,12 @@ from bellwire.model.subscription import (
     DisabledFilter,
     FilterVersion,
     Subscription,
+    SubscriptionApi,
+    SubscriptionStatus,
+    TransportType,
     WebhookDelivery,
 )
+from bellwire.storage.records.tables import EPOCH
 
 R = TypeVar("R")
 Row = dict[str, Any]
@@ -72,17 +79,51 @@ def subscription_row(subscription: Subscription) -> Row:
     return row
 
 
-def subscription_from(row: RowMapping, versions: tuple[FilterVersion, ...]) -> Subscription:
-    values: Row = dict(row)
-    address, token, signing = (
-        values.pop(name) for name in ("address", "verification_token_sealed", "signing_secret_sealed")
-    )
-    at, reason = values.pop("blacklisted_at"), values.pop("blacklisted_reason")
+def subscription_from(row: Sequence[Any], versions: tuple[FilterVersion, ...]) -> Subscription:
+    """A subscription from its columns in the table's order, as the driver gives them: a start reads a million."""
+    (
+        id_,
+        api,
+        account,
+        owner,
+        client,
+        transport,
+        address,
+        token,
+        signing,
+        disabled,
+        created,
+        expires,
+        lifetime,
+        status,
+        blacklisted_at,
+        blacklisted_reason,
+        paused,
+    ) = row
     return Subscription(
-        webhook=address
-        and WebhookDelivery(address=address, verification_token_sealed=token, signing_secret_sealed=signing),
-        blacklisting=at and Blacklisting(at=at, reason=reason),
-        disabled_filters=tuple(DisabledFilter(**disabled) for disabled in values.pop("disabled_filters")),
+        id=id_,
+        api=_APIS[api],
+        account_id=account,
+        owner_id=owner,
+        client_id=client,
+        transport=_TRANSPORTS[transport],
+        webhook=None
+        if address is None
+        else WebhookDelivery(address=address, verification_token_sealed=token, signing_secret_sealed=signing),
         versions=versions,
-        **values,
+        disabled_filters=() if disabled == "[]" else _disabled_filters(disabled),
+        created_at=EPOCH + timedelta(microseconds=created),
+        expires_at=EPOCH + timedelta(microseconds=expires),
+        lifetime_seconds=lifetime,
+        status=_STATUSES[status],
+        blacklisting=None
+        if blacklisted_at is None
+        else Blacklisting(at=EPOCH + timedelta(microseconds=blacklisted_at), reason=blacklisted_reason),
+        paused=bool(paused),
     )
+
+
+_APIS = {member.value: member for member in SubscriptionApi}
+_TRANSPORTS = {member.value: member for member in TransportType}
+_STATUSES = {member.value: member for member in SubscriptionStatus}
+_disabled_filters = msgspec.json.Decoder(tuple[DisabledFilter, ...]).decode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from bellwire.model.ids import SubscriptionId
@@ -16,8 +17,8 @@ class WithoutSockets:
         self._store = store
         self._passed_over: set[SubscriptionId] = set()
 
-    async def all(self) -> list[Subscription]:
-        return await self._store.all()
+    def pages(self) -> AsyncIterator[list[Subscription]]:
+        return self._store.pages()
 
     async def save(self, subscription: Subscription) -> None:
         if subscription.transport is TransportType.WEB_SOCKET:

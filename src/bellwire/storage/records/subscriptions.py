@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
+from functools import partial
 
-from sqlalchemy import Connection, delete, insert, select
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select
 
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import FilterVersion, Subscription, SubscriptionApi
 from bellwire.ports.clock import Clock
 from bellwire.storage.records import tables
 from bellwire.storage.records.database import Records
+from bellwire.storage.records.prepared import Prepared
 from bellwire.storage.records.rows import columns, put, subscription_from, subscription_row
 
 TOMBSTONE_LIFE = timedelta(hours=24)
 """How long a read says "expired" rather than "not found" (wire contract, 3.4)."""
+
+PAGE = 2_000
+"""Subscriptions read at a time, at a start."""
+
+_subscription, _version = tables.subscription.c, tables.filter_version.c
+_PAGE = Prepared(
+    select(tables.subscription)
+    .where(_subscription.id > bindparam("last"))
+    .order_by(_subscription.id)
+    .limit(bindparam("most"))
+    .offset(literal_column("0")),
+    ("last", "most"),
+)
+_VERSIONS = Prepared(
+    select(tables.filter_version)
+    .where(_version.subscription_id > bindparam("last"), _version.subscription_id <= bindparam("until"))
+    .order_by(_version.subscription_id, _version.version),
+    ("last", "until"),
+)
+"""Two queries side by side rather than a join, which would repeat each subscription for each of its versions."""
+
+_read_filters = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class SqlSubscriptionStore:
@@ -26,8 +50,11 @@ class SqlSubscriptionStore:
         self._records = records
         self._clock = clock
 
-    async def all(self) -> list[Subscription]:
-        return await self._records.read(_read_all)
+    async def pages(self) -> AsyncIterator[list[Subscription]]:
+        last = ""
+        while page := await self._records.read(partial(_page_after, last=last)):
+            last = page[-1].id
+            yield page
 
     async def save(self, subscription: Subscription) -> None:
         await self._records.write(lambda connection: _save(connection, subscription))
@@ -49,19 +76,21 @@ class SqlSubscriptionStore:
         return await self._records.write(lambda connection: connection.execute(statement).rowcount)
 
 
-def _read_all(connection: Connection) -> list[Subscription]:
-    """Two queries side by side rather than a join, which would repeat each subscription for each of its versions."""
-    version = tables.filter_version
-    rows = connection.execute(select(version).order_by(version.c.subscription_id, version.c.version))
-    versions = {
-        subscription: tuple(FilterVersion(**dict(zip(_VERSION_FIELDS, row[1:], strict=True))) for row in group)
-        for subscription, group in groupby(rows, itemgetter(0))
-    }
-    statement = select(tables.subscription).order_by(tables.subscription.c.created_at, tables.subscription.c.id)
-    return [subscription_from(row, versions[row["id"]]) for row in connection.execute(statement).mappings()]
-
-
-_VERSION_FIELDS = tuple(column.name for column in tables.filter_version.c)[1:]
+def _page_after(connection: Connection, last: str) -> list[Subscription]:
+    """The subscriptions whose ids follow, a page of them."""
+    rows = _PAGE.rows(connection, last, PAGE)
+    if not rows:
+        return []
+    versions: dict[str, tuple[FilterVersion, ...]] = {}
+    for subscription, version, filters, from_position, until_position in _VERSIONS.rows(connection, last, rows[-1][0]):
+        one = FilterVersion(
+            version=version,
+            filters=_read_filters(filters),
+            from_position=from_position,
+            until_position=until_position,
+        )
+        versions[subscription] = (*versions.get(subscription, ()), one)
+    return [subscription_from(row, versions[row[0]]) for row in rows]
 
 
 def _save(connection: Connection, subscription: Subscription) -> None:
