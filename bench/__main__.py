@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from bench.peers import PACKAGES, missing_tools
@@ -35,6 +35,7 @@ WORKLOADS: dict[str, list[str]] = {
     "usual_way": [],
     "growth": [],
     "start": [],
+    "plugin_start": [],
     "fan_out": [],
     "sessions": [],
     "sms": ["--messages", "5000"],
@@ -75,21 +76,28 @@ def show(results: Results) -> None:
     """The budget table, and what stands beside it."""
     table = Table(title="Budgets")
     for column in ("figure", "value", "unit", "reference", "ratio", "budget", ""):
-        table.add_column(column, justify="left" if column in {"figure", "unit", ""} else "right")
+        justify: JustifyMethod = "left" if column in {"figure", "unit", ""} else "right"
+        table.add_column(column, justify=justify, overflow="fold")
     for row in results.rows:
         table.add_row(
             row.name,
-            f"{row.value:,.6g}" if row.value < 1000 else f"{row.value:,.0f}",
+            _figure(row.value),
             row.unit,
-            "" if row.reference is None else f"{row.reference:,.0f}",
+            "" if row.reference is None else _figure(row.reference),
             "" if row.ratio is None else f"{row.ratio:.2f}",
             row.budget,
             "[green]met[/]" if row.met else "[red]missed[/]",
         )
     console = Console()
+    if not console.is_terminal:
+        console.width = 140
     console.print(table)
     for comparison in results.comparisons:
         console.print(f"{comparison.name}: {comparison.value:,.4g} {comparison.unit}")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.6g}" if value < 1000 else f"{value:,.0f}"
 
 
 if __name__ == "__main__":

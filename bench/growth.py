@@ -27,8 +27,8 @@ from bench.filter_memory import a_subscription
 from bench.match import an_event
 from bench.peers import missing_tools, nginx
 from bench.results import curve
-from bench.sms import cpu_seconds
 from bench.stored import store
+from bench.swarm import cpu_seconds
 
 MATCHES = 2_000
 

@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What another program reaches at the same task in the same run, or another case of a row's."""
+    """What another program reaches at the same task in the same run, another case of a row, or what has no budget."""
 
     name: str
     value: float
@@ -106,7 +106,7 @@ def row(
 
 
 def comparison(name: str, value: float, unit: str) -> None:
-    """Tell what another program, or another case, reaches; not part of the budget table."""
+    """Tell a figure that is not part of the budget table."""
     _tell(Comparison(name=name, value=value, unit=unit))
 
 

@@ -96,8 +96,7 @@ class BellwireProcess:
 
     def waited_for_a_processor(self) -> float:
         """Seconds that its main thread was ready to run, and other programs ran instead."""
-        _running, waiting, _slices = Path(f"/proc/{self._process.pid}/schedstat").read_text().split()
-        return int(waiting) / 1e9
+        return waited_for_a_processor(self._process.pid)
 
     def stop(self, kind: signal.Signals = signal.SIGINT, *, timeout: float = 20) -> int:
         """Ask it to end; returns its exit code."""
@@ -123,6 +122,12 @@ class BellwireProcess:
             self.output.append(line)
             self._lines.put(line)
         self._lines.put(None)
+
+
+def waited_for_a_processor(pid: int) -> float:
+    """Seconds that a process's main thread was ready to run, and other programs ran instead."""
+    _running, waiting, _slices = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(waiting) / 1e9
 
 
 def env_of(output: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import gc
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,10 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from bellwire.errors import Misconfigured
 from bellwire.testing.receiver import WebhookReceiver
 from tests.e2e.in_process import Running, running_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DEV = "/bellwire/v1/dev"
 OPT_OUTS = "/restapi/v1.0/account/400100/a2p-sms/opt-outs"
@@ -28,26 +31,23 @@ def an_opt_out(number: int = 1, **fields: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with the demo account: making one takes most of a start."""
-
-    async def make() -> Path:
-        data = tmp_path_factory.mktemp("made") / "data"
-        async with running_server(data):
-            return data
-
-    return asyncio.run(make())
-
-
-@pytest.fixture
-async def running(made_once: Path, tmp_path: Path) -> AsyncIterator[Running]:
-    shutil.copytree(made_once, tmp_path / "data")
-    async with running_server(tmp_path / "data") as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def untouched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A server for tests that change nothing of it."""
+    async with running_server(tmp_path_factory.mktemp("server") / "data") as running:
+        gc.freeze()  # a reset collects garbage; among what pytest has loaded it would look in vain, each time
         yield running
+        gc.unfreeze()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(untouched: Running) -> AsyncIterator[Running]:
+    """The same for the other tests; each finds it as new."""
+    yield untouched
+    await control(untouched, "POST", "reset", 204, json={"rewindClock": True})
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def receiver() -> AsyncIterator[WebhookReceiver]:
     async with WebhookReceiver() as receiver:
         yield receiver
@@ -81,8 +81,8 @@ class TestClock:
         assert (await control(running, "GET", "clock"))["aheadSeconds"] == 90.5
 
     @pytest.mark.parametrize("by", [0, -1, 4e9, "soon", None])
-    async def test_what_is_no_advance_is_refused_by_its_name(self, running: Running, by: object) -> None:
-        refused = await control(running, "POST", "clock", 400, json={"advanceSeconds": by})
+    async def test_what_is_no_advance_is_refused_by_its_name(self, untouched: Running, by: object) -> None:
+        refused = await control(untouched, "POST", "clock", 400, json={"advanceSeconds": by})
 
         assert refused["errors"][0]["parameterName"] == "advanceSeconds"
 
@@ -310,9 +310,9 @@ class TestFaults:
         ],
     )
     async def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
-        self, running: Running, fault: dict[str, Any], said: str
+        self, untouched: Running, fault: dict[str, Any], said: str
     ) -> None:
-        refused = await control(running, "POST", "faults", 400, json=fault)
+        refused = await control(untouched, "POST", "faults", 400, json=fault)
 
         assert said in str(refused)
 
@@ -523,23 +523,23 @@ class TestSeed:
         after = (await running.http.get("/restapi/v1.0/subscription", headers=bearer)).json()["records"]
         assert [record["id"] for record in after] == [record["id"] for record in before]
 
-    async def test_every_problem_is_named_by_its_place_and_nothing_is_changed(self, running: Running) -> None:
+    async def test_every_problem_is_named_by_its_place_and_nothing_is_changed(self, untouched: Running) -> None:
         broken = SEED.replace("@ADDRESS@", "ftp://nowhere").replace("[500101]", "[500109]")
         broken = broken.replace("mainNumber: +12025550100", "mainNumber: +16505550100").replace(
             "a2p-sms/opt-outs,", "a2p-sms/opt-out,"
         )
 
-        refused = await self.load(running, broken, 400)
+        refused = await self.load(untouched, broken, 400)
 
         places = {error["parameterName"] for error in refused["errors"]}
-        admin = {"Authorization": f"Bearer {running.demo.admin_key}"}
+        admin = {"Authorization": f"Bearer {untouched.demo.admin_key}"}
         assert places == {
             "accounts[0].mainNumber",
             "extensions[1].monitoredLines[0]",
             "subscriptions[0].address",
             "subscriptions[0].eventFilters[0]",
         }
-        assert (await running.http.get("/bellwire/v1/admin/accounts/500100", headers=admin)).status_code == 404
+        assert (await untouched.http.get("/bellwire/v1/admin/accounts/500100", headers=admin)).status_code == 404
 
     async def test_it_is_loaded_at_start_and_again_at_a_reset(self, tmp_path: Path, receiver: WebhookReceiver) -> None:
         seed = SEED.replace("@ADDRESS@", receiver.url).encode()
@@ -578,16 +578,17 @@ class TestWhoMayUseThem:
         [{"X-Forwarded-For": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"}, {"Origin": "https://evil.example"}],
     )
     async def test_others_than_programs_on_this_machine_are_refused(
-        self, running: Running, headers: dict[str, str]
+        self, untouched: Running, headers: dict[str, str]
     ) -> None:
         answers = [
-            await running.http.request(method, f"{DEV}/{path}", json={}, headers=headers) for method, path in self.PATHS
+            await untouched.http.request(method, f"{DEV}/{path}", json={}, headers=headers)
+            for method, path in self.PATHS
         ]
 
         assert {answer.status_code for answer in answers} == {403}
 
-    async def test_a_page_from_this_machine_may(self, running: Running) -> None:
-        await control(running, "GET", "clock", headers={"Origin": "http://localhost:3000"})
+    async def test_a_page_from_this_machine_may(self, untouched: Running) -> None:
+        await control(untouched, "GET", "clock", headers={"Origin": "http://localhost:3000"})
 
     async def test_another_address_of_this_machine_is_another_machine(self, tmp_path: Path) -> None:
         transport = httpx.ASGITransport

@@ -190,7 +190,9 @@ class EndpointWatch:
     # What is done about it
 
     def start(self) -> None:
-        """Take up the probes of those that an earlier process blacklisted. All subscriptions are restored by now."""
+        """Take up the probes of those that an earlier process blacklisted. All subscriptions are restored by now; that
+        it took a while is no standstill."""
+        self._looked_at = asyncio.get_running_loop().time()
         for subscriber in self._live.subscribers:
             if not subscriber.is_held:
                 continue

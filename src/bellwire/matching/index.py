@@ -87,7 +87,7 @@ class FilterIndex:
             self._set_topic(key, entry if entries is None else _with(entries, entry), shapes)
             return (key,)
         values = [_distinct(values) for _, values in predicates]
-        shape = self._shape(tuple(name for name, _ in predicates))
+        shape = self._shape(tuple([name for name, _ in predicates]))
         places = tuple("\0".join((key, shape, *combination)) for combination in product(*values))
         for place in places:
             held = self._places.get(place)
@@ -251,11 +251,13 @@ class FilterIndex:
 
 
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) == 1 and "\0" not in values[0]:
+        return values
     if not values:
         raise ValueError("a predicate has at least one value")
     if any("\0" in value for value in values):
         raise ValueError("a predicate's value must not contain NUL")
-    return values if len(values) == 1 else tuple(dict.fromkeys(values))
+    return tuple(dict.fromkeys(values))
 
 
 def _with(held: _Entries, entry: int) -> _Entries:

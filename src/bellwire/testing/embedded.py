@@ -87,6 +87,11 @@ class EmbeddedServer:
         self.url = self.env["RC_SERVER_URL"]
         self.api = ApiClient(self.url)
         self.start_seconds = time.monotonic() - began
+        """How long it took until it answered."""
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def reset(self) -> None:
         """Back to the seed and to the machine's time. Raises ServerFailed."""
@@ -130,4 +135,7 @@ class EmbeddedServer:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURATION)}
-    return kept | {"BELLWIRE_MIN_FREE_MIB": "0"}  # a small disk is not what the tests are about
+    return kept | {
+        "BELLWIRE_MIN_FREE_MIB": "0",  # a small disk is not what the tests are about
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",  # else it looks through everything that is installed for plugins
+    }

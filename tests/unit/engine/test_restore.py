@@ -76,7 +76,8 @@ async def took_place(world: World, what: list[tuple]) -> None:  # type: ignore[t
 
 
 def seen(world: World) -> dict[str, object]:
-    """All that the registry can be asked."""
+    """All that the registry can be asked. It is asked once: versions that ended are forgotten then, of which memory may
+    have some that held for no position, and the store has not."""
     registry = world.subscribers
     found: dict[str, object] = {
         f"{key} {number} {position}": sorted(
@@ -94,6 +95,7 @@ def seen(world: World) -> dict[str, object]:
             assert {record.id for record in listed} <= set(found[owner])  # type: ignore[call-overload]
             found[f"{owner} {client}"] = listed
     found["records"] = sorted((subscriber.subscription for subscriber in registry), key=lambda one: one.id)
+    registry.forget_versions_below(world.live.head())
     found["counts"] = (len(registry), registry.filter_count)
     return found
 

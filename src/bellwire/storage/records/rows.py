@@ -102,11 +102,11 @@ def subscription_from(row: Sequence[Any], versions: tuple[FilterVersion, ...]) -
     ) = row
     return Subscription(
         id=id_,
-        api=SubscriptionApi(api),
+        api=_APIS[api],
         account_id=account,
         owner_id=owner,
         client_id=client,
-        transport=TransportType(transport),
+        transport=_TRANSPORTS[transport],
         webhook=None
         if address is None
         else WebhookDelivery(address=address, verification_token_sealed=token, signing_secret_sealed=signing),
@@ -115,7 +115,7 @@ def subscription_from(row: Sequence[Any], versions: tuple[FilterVersion, ...]) -
         created_at=EPOCH + timedelta(microseconds=created),
         expires_at=EPOCH + timedelta(microseconds=expires),
         lifetime_seconds=lifetime,
-        status=SubscriptionStatus(status),
+        status=_STATUSES[status],
         blacklisting=None
         if blacklisted_at is None
         else Blacklisting(at=EPOCH + timedelta(microseconds=blacklisted_at), reason=blacklisted_reason),
@@ -123,4 +123,7 @@ def subscription_from(row: Sequence[Any], versions: tuple[FilterVersion, ...]) -
     )
 
 
+_APIS = {member.value: member for member in SubscriptionApi}
+_TRANSPORTS = {member.value: member for member in TransportType}
+_STATUSES = {member.value: member for member in SubscriptionStatus}
 _disabled_filters = msgspec.json.Decoder(tuple[DisabledFilter, ...]).decode
