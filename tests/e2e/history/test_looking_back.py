@@ -160,7 +160,7 @@ async def test_a_filter_that_does_not_exist_is_refused_with_what_was_meant(runni
     assert "it is one of account, cursor, family, from, limit, " in error["errors"][1]["message"]
     nobody = Operator(running, key="nobody's")
     await nobody.get("/events", status=401, familly="a2p_message")
-    one = await operator.get("/subscriptions/any/backlog", status=400, x=1)
+    one = await operator.get("/subscriptions/any/health", status=400, x=1)
     assert one["message"] == "Parameter [x] is unknown: this request takes none"
 
 
