@@ -75,7 +75,10 @@ class AttemptWatch:
         if self._traces is not None and event is not None and event.trace is not None:
             self._traces.attempted(attempt, event.trace)
         for listener in self._listeners:
-            listener(attempt, event)
+            try:
+                listener(attempt, event)
+            except Exception:  # noqa: BLE001 - whatever it is, it is said, and delivery goes on
+                self._failed(attempt)
 
     def sent_over_sockets(self, attempts: Sequence[Attempt], event: Event) -> None:
         """The same for notifications of one event that were written to sockets, all of them clean first attempts."""
@@ -89,7 +92,14 @@ class AttemptWatch:
         self._end_to_end.observe_many((attempts[0].started_ms - since_ms) / 1e3, many)
         for listener in self._listeners:
             for attempt in attempts:
-                listener(attempt, event)
+                try:
+                    listener(attempt, event)
+                except Exception:  # noqa: BLE001 - as above
+                    self._failed(attempt)
+
+    def _failed(self, attempt: Attempt) -> None:
+        """A listener that fails is its own affair: the attempt's notification has to be finished all the same."""
+        self._log.exception("attempts.listener_failed", notification_id=attempt.uuid)
 
     def _write(self, attempt: Attempt, event: Event | None) -> None:
         clean = attempt.outcome is AttemptOutcome.DELIVERED and attempt.number == 1
