@@ -27,6 +27,7 @@ from bellwire import __version__
 from bellwire.api import a2p_batches as a2p_batches_api
 from bellwire.api import publish as publish_api
 from bellwire.api.admin import admin_routes
+from bellwire.api.admin_router import PREFIX as ADMIN_PREFIX
 from bellwire.api.app import build_app
 from bellwire.api.authentication import Authenticator
 from bellwire.api.conventions import Conventions
@@ -36,6 +37,7 @@ from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
 from bellwire.api.explain import explain_routes
 from bellwire.api.health import Readiness, health_routes
+from bellwire.api.history import PATHS as HISTORY_PATHS
 from bellwire.api.history import history_routes
 from bellwire.api.oauth import oauth_routes
 from bellwire.api.public_url import PublicUrl, TrustedProxies
@@ -43,6 +45,7 @@ from bellwire.api.publish import PublishLimits, publish_route
 from bellwire.api.publish_document import publish_description
 from bellwire.api.rate_limits import RateGroup, RateLimits
 from bellwire.api.root import root_routes
+from bellwire.api.routing import LaterRoutes
 from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
 from bellwire.api.unsupported import unsupported_routes
@@ -661,7 +664,7 @@ async def _compose(  # noqa: PLR0917 - called once
         announcements=announcements,
         directory=directory,
     )
-    routers: list[APIRouter] = [
+    routers: list[APIRouter | LaterRoutes] = [
         oauth_routes(authorization=authorization, authenticator=authenticator, public_url=public_url),
         socket_token_routes(tokens=gateway.tokens, authenticator=authenticator, public_url=public_url),
         discovery_routes(authenticator=authenticator, public_url=public_url),
@@ -681,13 +684,16 @@ async def _compose(  # noqa: PLR0917 - called once
             max_event_bytes=settings.max_event_bytes,
         ),
         health_routes(version=__version__, readiness=engine.readiness, render_metrics=metrics.render),
-        *admin_routes(provisioning=provisioning, admin=authenticator.admin),
-        *history_routes(
-            lookback=lookback,
-            operations=engine.operations,
-            replays=replays,
-            deliveries=deliveries,
-            admin=authenticator.admin,
+        LaterRoutes((ADMIN_PREFIX,), lambda: admin_routes(provisioning=provisioning, admin=authenticator.admin)),
+        LaterRoutes(
+            HISTORY_PATHS,
+            lambda: history_routes(
+                lookback=lookback,
+                operations=engine.operations,
+                replays=replays,
+                deliveries=deliveries,
+                admin=authenticator.admin,
+            ),
         ),
         *sms.routers,
         unsupported_routes(),

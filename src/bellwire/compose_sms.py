@@ -14,9 +14,11 @@ from datetime import timedelta
 import structlog
 from fastapi import APIRouter
 
+from bellwire.api.a2p import PREFIXES as READING_PREFIXES
 from bellwire.api.a2p import a2p_reading_routes
 from bellwire.api.a2p_batches import a2p_batch_routes
 from bellwire.api.authentication import Authenticator
+from bellwire.api.routing import LaterRoutes
 from bellwire.api.sms_inbound import sms_inbound_routes
 from bellwire.carriers.simulator import SimulatedCarrier
 from bellwire.engine.accept_batch import BatchAcceptance
@@ -64,7 +66,7 @@ class SmsService:
     carrier: Carrier
     carrier_name: str
     chores: Sequence[Chore]
-    routers: Sequence[APIRouter]
+    routers: Sequence[APIRouter | LaterRoutes]
 
     async def start(self) -> None:
         """Clear up after a crash, and go on with what waits."""
@@ -146,9 +148,9 @@ def compose_sms(
         retention=SqlSmsRetention(stores.records), clock=clock, keep=timedelta(hours=settings.sms_retention_hours)
     )
     consents = SqlConsentWriter(outbox)
-    routers = [
+    routers: list[APIRouter | LaterRoutes] = [
         a2p_batch_routes(acceptance=acceptance, authenticator=authenticator),
-        *_reading_routes(stores, consents, authenticator, clock, pump),
+        LaterRoutes(READING_PREFIXES, lambda: _reading_routes(stores, consents, authenticator, clock, pump)),
     ]
     if settings.mode is Mode.DEV and settings.sms_carrier is SmsCarrier.SIMULATOR:
         routers.append(sms_inbound_routes(receiving=receiving, publisher=authenticator.publisher, clock=clock))

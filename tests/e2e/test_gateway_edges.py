@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -150,6 +151,32 @@ async def test_a_client_that_does_not_read_keeps_no_connection_open_and_no_serve
             deaf, _ = await deaf_client(stage, login)
         closing.cut()
         deaf.cut()
+
+
+@pytest.mark.parametrize("path", ["/ws", "/console/_nicegui_ws/socket.io/"])
+@pytest.mark.parametrize(
+    "more",
+    [b"?access_token=" + b"x" * 9000, b" HTTP/1.1\r\nX: " + b"x" * 9000, b" HTTP/1.1" + b"\r\nX: y" * 200],
+    ids=["a long line", "a long header", "many headers"],
+)
+async def test_a_handshake_that_can_t_be_read_is_answered_and_its_connection_ends(
+    stage: Stage, path: str, more: bytes
+) -> None:
+    """It has a whole head of less than 64 KiB, so that nothing else ends it."""
+    address = urlsplit(stage.running.url)
+    head = b"GET " + path.encode() + more + (b"" if b" HTTP/1.1" in more else b" HTTP/1.1")
+    upgrade = (b"Host: a", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13")
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(b"\r\n".join((head, *upgrade, key)) + b"\r\n\r\n")
+    async with asyncio.timeout(15):
+        answer = await reader.read()
+    writer.close()
+
+    answered, _, body = answer.partition(b"\r\n\r\n")
+    assert answered.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(body)["errorCode"] == "CMN-407"
+    assert f"content-length: {len(body)}".encode() in answered
 
 
 async def test_fragments_without_content_are_not_kept(stage: Stage, login: Login) -> None:

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bellwire.api.openapi import OPENAPI_PATH, TAGS
+from bellwire.api.routing import every_route
 from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily
 from bellwire.gateway.endpoint import GatewayEndpoint
@@ -60,7 +61,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
             assert isinstance(app, FastAPI), "without development controls the application stands alone"
             routes = frozenset(
                 (method.lower(), context.path)
-                for context in iter_route_contexts(app.routes)
+                for context in iter_route_contexts(list(every_route(app.routes)))
                 if context.include_in_schema
                 for method in context.methods or ()
             )

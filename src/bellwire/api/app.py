@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from bellwire.api import problems
 from bellwire.api.conventions import Conventions, ConventionsMiddleware
 from bellwire.api.openapi import DESCRIPTION, PlainDescription, document_routes, whole_document
+from bellwire.api.routing import LaterRoutes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -30,7 +31,7 @@ class _Application(FastAPI):
 
 def build_app(
     *,
-    routers: Sequence[APIRouter],
+    routers: Sequence[APIRouter | LaterRoutes],
     plain_routes: Sequence[BaseRoute] = (),
     plain_descriptions: Sequence[PlainDescription] = (),
     webhooks: Callable[[], APIRouter] = APIRouter,
@@ -69,5 +70,5 @@ def build_app(
     app.add_middleware(ConventionsMiddleware, conventions=conventions or Conventions())
     app.router.routes.extend(plain_routes)
     for router in (document_routes(), *routers):
-        app.router.routes.extend(router.routes)
+        app.router.routes.extend([router] if isinstance(router, LaterRoutes) else router.routes)
     return app

@@ -55,6 +55,8 @@ from bellwire.model.subscription import Subscription, SubscriptionStatus
 from bellwire.ports.history import RecordedAttempt
 
 PREFIX = "/bellwire/v1"
+PATHS = tuple(f"{PREFIX}/{name}" for name in ("events", "subscriptions", "deliveries", "replays", "failure-codes"))
+"""What the paths of all routes begin with."""
 MAX_TOPIC_LENGTH = 2048
 
 OutcomeQuery = Annotated[AttemptOutcome | None, Query(description="What it meant for its notification.")]

@@ -20,7 +20,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
 from bellwire.api.problems import ErrorEnvelope
-from bellwire.api.routing import api_router
+from bellwire.api.routing import api_router, every_route
 
 OPENAPI_PATH = "/bellwire/v1/openapi.json"
 REF = "#/components/schemas/{name}"
@@ -108,7 +108,7 @@ def whole_document(app: FastAPI, plain: Sequence[PlainDescription], webhooks: AP
         description=app.description,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=app.servers,
-        routes=app.routes,
+        routes=list(every_route(app.routes)),
         webhooks=webhooks.routes,
     )
     components = document.setdefault("components", {})

@@ -13,9 +13,12 @@ import re
 from asyncio import BaseTransport
 from typing import Any, Protocol
 
+import msgspec
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
 from bellwire.transports.listener import count_socket
+from bellwire.wire.gateway.frames import error_body
 
 EXTENSION = "bellwire.socket"
 """The key of `scope["extensions"]` under which an application finds the protocol of its connection."""
@@ -23,6 +26,14 @@ EXTENSION = "bellwire.socket"
 FAREWELL_SECONDS = 2.0
 """What a client has to take what was written to it before the connection is closed."""
 
+_UNREADABLE_HEAD = (
+    "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    "content-type: application/json; charset=UTF-8\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+)
+_UNREADABLE = error_body(
+    "CMN-407",
+    f"The handshake can't be read: it may have {MAX_NUM_HEADERS} headers, and lines of {MAX_LINE_LENGTH} bytes",
+)
 _TEXT = 0x81
 _SECRET = re.compile(r"\b(access_token|wsc)=[^&\s\"']+")
 
@@ -62,6 +73,18 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         count_socket(self.config, 1)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Uvicorn would leave the client without an answer, and the connection open, for as long as the client likes.
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.close_sent:
+            self._refuse_handshake()
+
+    def _refuse_handshake(self) -> None:
+        body = msgspec.json.encode(_UNREADABLE)
+        self.transport.write(_UNREADABLE_HEAD.format(length=len(body)).encode("ascii") + body)
+        self.handshake_complete = self.close_sent = True
+        self.leave()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -167,6 +190,8 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         if self.watcher is not None:
             self.watcher.lost()
         self._is_lost = True
+        if not self.handshake_initiated:
+            self.conn.parser.close()  # nothing served it, and nothing will
         self._let_go()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:

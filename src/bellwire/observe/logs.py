@@ -8,6 +8,7 @@ shows the frames' variables, which may hold passwords, tokens and bodies.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import TextIO
 
@@ -16,18 +17,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bellwire.observe.request_ids import add_request_id
 
-SECRET_FIELDS = frozenset(
-    {
-        "authorization",
-        "password",
-        "secret",
-        "client_secret",
-        "token",
-        "access_token",
-        "refresh_token",
-        "assertion",
-        "key",
-    }
+SECRET_FIELD = re.compile(
+    # In the wire's spelling, too: `verificationToken`, `Validation-Token`.
+    r"(?:.*[_-])?(?:authorization|password|secret|token|assertion|jwt|cookie|(?:admin|publisher|api|signing)[_-]?key)s?"
+    r"|(?-i:.*[a-z](?:Password|Secret|Token|Key))|key",
+    re.IGNORECASE,
 )
 """Fields that are blanked out should one ever be logged by mistake."""
 
@@ -78,6 +72,7 @@ def set_up_logs(*, level: str, json_lines: bool, stream: TextIO | None = None) -
 
 def blank_secrets(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
     """A structlog processor: the values of fields that are named like secrets are not written."""
-    for name in fields.keys() & SECRET_FIELDS:
-        fields[name] = "…"
+    for name in fields:
+        if SECRET_FIELD.fullmatch(name):
+            fields[name] = "…"
     return fields

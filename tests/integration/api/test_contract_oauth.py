@@ -556,6 +556,7 @@ async def test_the_login_page_is_accessible_and_loads_nothing(stage: Stage) -> N
     assert not re.search(r"(src|href)=|@import|url\(", page.text)
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "form-action 'self' https://client.example" in policy
+    assert "frame-ancestors 'none'" in policy and "base-uri 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-frame-options"] == "DENY"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bellwire.observe.logs import set_up_logs
+from bellwire.observe.logs import blank_secrets, set_up_logs
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,35 @@ def test_secrets_are_blanked_out() -> None:
 
     assert "hunter2" not in stream.getvalue()
     assert lines_of(stream)[0]["client_id"] == "c1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization",
+        "Authorization",
+        "verification_token",
+        "verificationToken",
+        "Validation-Token",
+        "signingSecret",
+        "new_password",
+        "ws_access_token",
+        "tokens",
+        "jwt",
+        "assertion",
+        "set-cookie",
+        "key",
+        "admin_key",
+        "apiKey",
+    ],
+)
+def test_a_field_with_a_secret_s_name_is_blanked_out_however_it_is_spelled(name: str) -> None:
+    assert blank_secrets(None, "info", {"event": "x", name: "hunter2"}) == {"event": "x", name: "…"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "ordering_key", "monkey", "session", "path", "reason", "partition_key"])
+def test_other_fields_are_left_alone(name: str) -> None:
+    assert blank_secrets(None, "info", {"event": "x", name: "kept"})[name] == "kept"
 
 
 def test_lines_of_libraries_have_the_same_form_once_however_often_it_is_set_up() -> None:
