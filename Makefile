@@ -12,7 +12,7 @@ TEST_STAMP := $(VENV)/.bellwire-test
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.bellwire-bench
 
-.PHONY: help run test unit check format docs bench lock audit clean
+.PHONY: help run test unit check format docs bench torture lock audit clean
 
 help:
 	@echo "make run     install into $(VENV) and start 'bellwire dev' on port $(PORT)"
@@ -22,6 +22,7 @@ help:
 	@echo "make format  put the sources into the house format"
 	@echo "make docs    write the reference pages of docs/ from the declarations, and build the site into site/"
 	@echo "make bench   measure against the budgets of design.md"
+	@echo "make torture five minutes of kill -9, full disks, clock jumps and broken endpoints (SECONDS=, SEED=)"
 	@echo "make lock    resolve requirements/*.txt anew"
 	@echo "make audit   ask an advisory service about what Bellwire runs on (fails where it can't be asked)"
 	@echo "make clean   remove $(VENV), caches and build products"
@@ -55,6 +56,10 @@ docs: $(TEST_STAMP)
 
 bench: $(TEST_STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m bench
+
+# Its disk can be filled up only where it may mount one: as root. See docs/operations.md.
+torture: $(TEST_STAMP)
+	@$(BIN)/python -m torture $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # What Bellwire is compared with (bench/usual_way.py) is kept apart from it.
 $(BENCH_STAMP): requirements/bench.txt | $(BIN)/python

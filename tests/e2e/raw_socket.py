@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,22 +14,33 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from bellwire.engine.seed import DemoCredentials
-
 SUBSCRIPTION = "/restapi/v1.0/subscription"
 Json = dict[str, Any]
+
+
+class Credentials(Protocol):
+    """What one logs in with."""
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def client_secret(self) -> str: ...
+
+    @property
+    def jwt(self) -> str: ...
 
 
 class Login:
     """One OAuth session of the demo administrator."""
 
-    def __init__(self, http: httpx.AsyncClient, demo: DemoCredentials, tokens: Json) -> None:
+    def __init__(self, http: httpx.AsyncClient, demo: Credentials, tokens: Json) -> None:
         self.http = http
-        self._demo = demo
+        self.credentials = demo
         self.tokens = tokens
 
     @classmethod
-    async def of(cls, http: httpx.AsyncClient, demo: DemoCredentials) -> Login:
+    async def of(cls, http: httpx.AsyncClient, demo: Credentials) -> Login:
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": demo.jwt}
         answer = await http.post("/restapi/oauth/token", data=form, auth=(demo.client_id, demo.client_secret))
         assert answer.status_code == 200, answer.text
@@ -39,7 +50,7 @@ class Login:
         """Go on with the same session."""
         form = {"grant_type": "refresh_token", "refresh_token": self.tokens["refresh_token"]}
         answer = await self.http.post(
-            "/restapi/oauth/token", data=form, auth=(self._demo.client_id, self._demo.client_secret)
+            "/restapi/oauth/token", data=form, auth=(self.credentials.client_id, self.credentials.client_secret)
         )
         assert answer.status_code == 200, answer.text
         self.tokens = answer.json()
@@ -48,7 +59,7 @@ class Login:
         answer = await self.http.post(
             "/restapi/oauth/revoke",
             data={"token": self.tokens["access_token"]},
-            auth=(self._demo.client_id, self._demo.client_secret),
+            auth=(self.credentials.client_id, self.credentials.client_secret),
         )
         assert answer.status_code == 200, answer.text
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from bellwire.api.admin_accounts import account_routes, device_routes, extension_routes, number_routes
 from bellwire.api.admin_applications import application_routes
 from bellwire.api.admin_credentials import jwt_routes, key_routes, login_routes
+from bellwire.api.query_parameters import refuse_unknown_parameters
 from bellwire.engine.provision import Provisioning, Scope
 from bellwire.model.identity import ApiKey, KeyKind
 
@@ -29,7 +30,8 @@ def admin_routes(*, provisioning: Provisioning, admin: Callable[..., Awaitable[A
         admin: a FastAPI dependency that gives the enabled admin key of the request, or raises `Unauthenticated`.
     """
 
-    async def scope(key: ApiKey = Depends(admin)) -> Scope:
+    async def scope(request: Request, key: ApiKey = Depends(admin)) -> Scope:
+        refuse_unknown_parameters(request)
         return Scope.of(key)
 
     return [

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from bellwire.api.explain_views import NotificationExplanationView
 from bellwire.api.history_views import (
@@ -41,6 +41,7 @@ from bellwire.api.history_views import (
     time_range,
 )
 from bellwire.api.problems import Responses, documented
+from bellwire.api.query_parameters import refuse_unknown_parameters
 from bellwire.api.routing import api_router
 from bellwire.delivery.failures import sentence
 from bellwire.engine.deliver import Deliveries
@@ -104,7 +105,8 @@ def history_routes(
         admin: a FastAPI dependency that gives the enabled admin key of the request, or raises `Unauthenticated`.
     """
 
-    async def scope(key: ApiKey = Depends(admin)) -> Scope:
+    async def scope(request: Request, key: ApiKey = Depends(admin)) -> Scope:
+        refuse_unknown_parameters(request)
         return Scope.of(key)
 
     return [

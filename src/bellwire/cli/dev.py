@@ -67,20 +67,24 @@ def dev(
         from bellwire.cli.process import run_server
         from bellwire.development import DevServer
         from bellwire.observe.logs import set_up_logs
+        from bellwire.observe.unfailing import unfailing
         from bellwire.settings import LogFormat, local_url
 
     set_up_logs(level=settings.log_level, json_lines=settings.log_format is LogFormat.JSON)
+
+    say = unfailing(typer.echo)
 
     @asynccontextmanager
     async def with_traffic(server: Server, running: Settings) -> AsyncIterator[None]:
         url = local_url(running.host, running.port)
         if env_file is not None and server.demo is not None:
             _write_env(env_file, server.demo.env(url))
-        typer.echo(_what_runs(url, running, server.notes, server.demo, traffic=traffic))
-        sample = Sample(typer.echo)
+        say(_what_runs(url, running, server.notes, server.demo, traffic=traffic))
+        sample, monotonic = Sample(say), server.clock.monotonic
 
         def show(attempt: Attempt, event: Event | None) -> None:
-            sample.add(lambda: line(attempt, event), server.clock.monotonic())
+            if sample.takes(monotonic()):
+                sample.write(line(attempt, event))
 
         def line(attempt: Attempt, event: Event | None) -> str:
             address = urlsplit(attempt.address)
@@ -94,12 +98,12 @@ def dev(
             resets = asyncio.Event()
             if isinstance(server, DevServer):
                 server.on_reset(resets.set)
-            async with demo_traffic(url, server.demo, server.clock, typer.echo, resets):
+            async with demo_traffic(url, server.demo, server.clock, say, resets):
                 yield
         else:
             yield
         sample.flush()
-        typer.echo("stopping")
+        say("stopping")
 
     run_server(settings, dev=True, beside=with_traffic, seed=seed_text)
 

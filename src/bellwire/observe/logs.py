@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bellwire.observe.request_ids import add_request_id
+from bellwire.observe.unfailing import UnfailingStream
 
 SECRET_FIELD = re.compile(
     # In the wire's spelling, too: `verificationToken`, `Validation-Token`.
@@ -29,9 +30,11 @@ SECRET_FIELD = re.compile(
 def set_up_logs(*, level: str, json_lines: bool, stream: TextIO | None = None) -> None:
     """Send all log lines from `level` (debug, info, warning, error) on to `stream`, standard error by default.
 
+    A line that can't be written is left out.
+
     Called once by the composition root; a later call replaces what an earlier one set up.
     """
-    out = stream if stream is not None else sys.stderr
+    out = cast(TextIO, UnfailingStream(stream if stream is not None else sys.stderr))
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

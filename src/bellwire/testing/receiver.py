@@ -17,10 +17,12 @@ import asyncio
 import hmac
 import http
 import json
+import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -41,7 +43,8 @@ class Reply:
 
     `delay_seconds`: before the first byte. `raw`: exactly these bytes instead of a well-formed answer. `hangs_up`:
     close the connection after answering; with an empty `raw`, instead of answering. `never`: no answer at all, the
-    connection stays open.
+    connection stays open. `resets`: a reset of the connection (RST) instead of an answer. `drip_seconds`: the answer
+    comes byte by byte, with this pause before each.
     """
 
     status: int = 200
@@ -51,6 +54,8 @@ class Reply:
     raw: bytes | None = None
     hangs_up: bool = False
     never: bool = False
+    resets: bool = False
+    drip_seconds: float = 0.0
 
     def encoded(self) -> bytes:
         if self.raw is not None:
@@ -66,6 +71,9 @@ class Reply:
             lines.append("Connection: close")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body
 
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""Closing a socket with it sends RST instead of FIN."""
 
 ACCEPTED = Reply()
 _ACCEPTED_BYTES = ACCEPTED.encoded()
@@ -407,7 +415,23 @@ class _Connection(asyncio.Protocol):
                 self._is_busy = True
                 self._loop.call_later(reply.delay_seconds, self._reply_late, reply, keep_alive)
                 return
+            if reply.drip_seconds > 0:
+                self._is_busy = True
+                self._loop.call_later(reply.drip_seconds, self._drip, reply, keep_alive, reply.encoded())
+                return
             self._write(reply, keep_alive)
+
+    def _drip(self, reply: Reply, keep_alive: bool, rest: bytes) -> None:
+        """Write a byte, or, with all but the last written, what follows an answer."""
+        if self._transport is None:
+            return
+        if len(rest) > 1:
+            self._transport.write(rest[:1])
+            self._loop.call_later(reply.drip_seconds, self._drip, reply, keep_alive, rest[1:])
+            return
+        self._is_busy = False
+        self._write(replace(reply, raw=rest), keep_alive)
+        self._reply_to_waiting()
 
     def _reply_late(self, reply: Reply, keep_alive: bool) -> None:
         self._is_busy = False
@@ -416,6 +440,11 @@ class _Connection(asyncio.Protocol):
 
     def _write(self, reply: Reply, keep_alive: bool) -> None:
         if self._transport is None:
+            return
+        if reply.resets:
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._transport.abort()
+            self._receiver._count_answer()
             return
         self._transport.write(_ACCEPTED_BYTES if reply is ACCEPTED else reply.encoded())
         if reply.hangs_up or not keep_alive:

@@ -4,7 +4,7 @@ It is told, in order: what each endpoint received and how it answered, when the 
 history had on disk at that moment. From that it says what must not be:
 
 - **Lost.** An acknowledged event that an endpoint's filter wants, and that it never answered with 200.
-- **Unwanted.** An event that the filter does not want, or that nobody published.
+- **Unwanted.** An event that the filter neither wants nor allows, or that nobody published.
 - **Out of order.** Within an ordering key an event comes for the first time before the one before it was answered with
   200; or, within the life of one process, after a later one.
 - **Repeated.** An event comes again although it was answered with 200 before, unless a kill lies between, *and* the
@@ -21,7 +21,7 @@ server. Then history has more failures of that event than the endpoint knows of,
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 FLUSH_SECONDS = 0.05
@@ -53,6 +53,10 @@ class Witness:
 
     name: str
     wants: Callable[[Event], bool] = lambda _event: True
+    allows: Callable[[Event], bool] = lambda _event: False
+    """What may come beside what it wants: events published while its subscription was being changed."""
+    is_owed: bool = True
+    """Whether what it wants has to come: not where its subscription has ended."""
     receipts: list[Receipt] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
@@ -63,6 +67,8 @@ class Witness:
 
     def lacks(self, events: Collection[Event]) -> list[str]:
         """Which of the events it wants it has not answered with 200 yet."""
+        if not self.is_owed:
+            return []
         return [event.uuid for event in events if event.uuid not in self.taken and self.wants(event)]
 
 
@@ -72,7 +78,7 @@ class Audit:
 
     published: Sequence[Event]
     acknowledged: Sequence[Event]
-    on_record: Sequence[Collection[tuple[str, str]]]
+    on_record: Sequence[Container[tuple[str, str]]]
     """For each life that was killed: (witness, uuid) of the deliveries in its history, at its death and before."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many failed attempts of each history has in the end."""
@@ -87,6 +93,14 @@ class Audit:
             *self._unrecorded(witness),
         ]
 
+    def complaints_of_session(self, witness: Witness) -> list[str]:
+        """The same about one WebSocket session, which is not asked whether it took something."""
+        return [
+            *(f"{witness.name}: {uuid} is lost" for uuid in witness.lacks(self.acknowledged)),
+            *self._unwanted(witness),
+            *self._out_of_order(witness),
+        ]
+
     def repeats(self, witness: Witness) -> int:
         return len(witness.receipts) - len({receipt.uuid for receipt in witness.receipts})
 
@@ -95,7 +109,7 @@ class Audit:
         return {uuid for (name, uuid), count in self.failures.items() if name == witness.name and count > untaken[uuid]}
 
     def _unwanted(self, witness: Witness) -> list[str]:
-        wanted = {event.uuid for event in self.published if witness.wants(event)}
+        wanted = {event.uuid for event in self.published if witness.wants(event) or witness.allows(event)}
         return [f"{witness.name}: {r.uuid} was not wanted" for r in witness.receipts if r.uuid not in wanted]
 
     def _out_of_order(self, witness: Witness) -> list[str]:

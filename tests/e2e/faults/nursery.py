@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.e2e.faults.jumping_clock import ClockFile, obey
 from tests.e2e.processes import URL, clean_environment
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -53,13 +54,21 @@ class Nursery:
         self._process.wait(20)
         self._process.stdout.close()
 
-    def dev(self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Forked:
-        """`bellwire dev` on a data directory and a free port; its output goes to a file beside the directory."""
+    def dev(
+        self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None, clock: ClockFile | None = None
+    ) -> Forked:
+        """`bellwire dev` on a data directory and a free port; its output goes to a file beside the directory.
+
+        Args:
+            clock: what sets its wall clock; by default the machine does.
+        """
         output = data.with_name(f"{data.name}-output")
         output.unlink(missing_ok=True)
         started = ("dev", "--no-traffic", "--port", "0", "--data", str(data), *arguments)
         environ = clean_environment({"BELLWIRE_MIN_FREE_MIB": "0", **(environ or {})})
-        pid = self.ask({"start": started, "output": str(output), "environ": environ})
+        pid = self.ask(
+            {"start": started, "output": str(output), "environ": environ, "clock": clock and str(clock.path)}
+        )
         return Forked(self, pid, data, output)
 
     def ask(self, order: Mapping[str, Any]) -> int:
@@ -173,6 +182,8 @@ def _become(order: dict[str, Any]) -> None:
     os.dup2(output, 2)
     os.environ.clear()
     os.environ.update(order["environ"])
+    if order["clock"] is not None:
+        obey(Path(order["clock"]))
     code = 70
     try:
         main(order["start"])

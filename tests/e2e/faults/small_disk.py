@@ -1,33 +1,37 @@
-"""A file system of a few megabytes, to fill to the last byte: a tmpfs of its own, mounted for one test."""
+"""A file system of a few megabytes, to fill to the last byte: a tmpfs of its own, mounted for one run."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-
-import pytest
 
 MIB = 1 << 20
 
 
+class CannotMount(OSError):
+    """No file system can be mounted here."""
+
+
 @contextlib.contextmanager
-def small_disk(place: Path, size_mib: int) -> Iterator[Path]:
-    """Mount it at `place`, which needs root; the test is skipped elsewhere, but not in CI."""
+def mounted(place: Path, size_mib: int) -> Iterator[Path]:
+    """Mount it at `place`, which is made.
+
+    Raises:
+        CannotMount: that needs root.
+    """
     place.mkdir()
-    mounted = subprocess.run(
+    done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m,mode=0700", "tmpfs", str(place)],
         capture_output=True,
         text=True,
         check=False,
     )
-    if mounted.returncode:
-        reason = f"no file system can be mounted here (that needs root): {mounted.stderr.strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    if done.returncode:
+        raise CannotMount(f"no file system can be mounted here (that needs root): {done.stderr.strip()}")
     try:
         yield place
     finally:
@@ -56,4 +60,21 @@ class Filler:
         return found.f_bavail * found.f_frsize
 
     def go(self) -> None:
-        self._path.unlink()
+        self._path.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def kept_full(filler: Filler) -> AsyncIterator[None]:
+    """Take whatever becomes free, the ballast too, for as long as the context lasts."""
+
+    async def keep() -> None:
+        while True:
+            filler.leave(0)
+            await asyncio.sleep(0.01)
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)

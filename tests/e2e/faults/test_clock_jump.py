@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from structlog.testing import capture_logs
 
 from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import SubscriptionStatus
-from bellwire.observe.system_clock import SystemClock
+from tests.e2e.faults.jumping_clock import JumpingClock
 from tests.e2e.faults.load import Inbox
 from tests.e2e.in_process import Running, running_server
 from tests.e2e.publish.publishing import MESSAGES, message, published
@@ -17,20 +17,6 @@ from tests.e2e.test_blacklisting import until
 from tests.e2e.test_retention import dropped, figure, pass_hours
 
 MINUTE = 1 / 60
-
-
-class JumpingClock(SystemClock):
-    """One that somebody sets; running time knows nothing of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.off = timedelta(0)
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
-
-    def now_ms(self) -> int:
-        return super().now_ms() + self.off // timedelta(milliseconds=1)
 
 
 async def test_a_clock_that_is_set_days_ahead_and_back_loses_and_blames_nothing(tmp_path: Path) -> None:

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import shutil
-import sqlite3
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from random import Random, SystemRandom
@@ -25,6 +21,7 @@ from tests.command_line import run
 from tests.e2e.faults.audit import Audit, Event, Receipt, Witness
 from tests.e2e.faults.load import FILTER, Load, Producer, Server, reached, under
 from tests.e2e.faults.nursery import Forked, Nursery
+from tests.e2e.faults.remains import Records, all_has_come
 
 KILLS = 22
 AT_START = 11
@@ -32,8 +29,6 @@ AT_START = 11
 DELETED_IN = KILLS // 2
 """The life in which one subscription is deleted, with its notifications under way."""
 KEYS = 8
-DELIVERED = 0
-"""An outcome, as `delivery.db` has it."""
 
 Misbehaviour = Callable[[Random], Reply]
 
@@ -78,52 +73,11 @@ class Endpoint:
     def heal(self) -> None:
         self._behaviour = steady
 
-    async def all_has_come(self) -> None:
-        """Wait until everything that a process which is dead now has sent was received: connections are accepted in
-        the order in which they came, and each ends with what was sent on it."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.receiver.port)
-        writer.write(b"POST / HTTP/1.1\r\nValidation-Token: last\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        await reader.read()
-        writer.close()
-        async with asyncio.timeout(60):
-            while self.receiver.open_connections:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.001)
-
     def _answer(self, request: ReceivedRequest) -> Reply:
         reply = self._behaviour(self._random)
         is_taken = reply.status == 200 and reply.raw is None and not reply.never
         self.witness.receive(Receipt(request.json()["uuid"], self.life, is_taken, request.received_at))
         return reply
-
-
-class Records:
-    """The deliveries in `delivery.db`, read as the file is after a kill, from a copy, by another SQLite."""
-
-    def __init__(self, data: Path, scratch: Path) -> None:
-        self._data = data
-        self._scratch = scratch
-        self._last_id = 0
-        self._delivered: set[tuple[str, str]] = set()
-        self.failed: Counter[tuple[str, str]] = Counter()
-
-    def delivered(self) -> set[tuple[str, str]]:
-        """(subscription, uuid), of all lives so far."""
-        for name in ("delivery.db", "delivery.db-wal"):
-            (self._scratch / name).unlink(missing_ok=True)
-            if (self._data / name).exists():
-                shutil.copyfile(self._data / name, self._scratch / name)
-        with closing(sqlite3.connect(self._scratch / "delivery.db")) as db:
-            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            after = self._last_id
-            for table in filter(re.compile(r"attempt_\d+").fullmatch, tables):
-                found = db.execute(f"SELECT id, subscription, uuid, outcome FROM {table} WHERE id > ?", (after,))
-                for id_, subscription, uuid, outcome in found:
-                    if outcome == DELIVERED:
-                        self._delivered.add((subscription, uuid))
-                    else:
-                        self.failed[subscription, uuid] += 1
-                    self._last_id = max(self._last_id, id_)
-        return set(self._delivered)
 
 
 def events_of(uuids: Sequence[str]) -> list[Event]:
@@ -197,7 +151,7 @@ class Story:
         """
         for name, endpoint in self.endpoints.items():
             if name not in but:
-                await endpoint.all_has_come()
+                await all_has_come(endpoint.receiver)
         self.on_record.append(self.by_name(self.records.delivered()))
         for endpoint in self.endpoints.values():
             endpoint.life = len(self.on_record)

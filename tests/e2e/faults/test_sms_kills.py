@@ -19,18 +19,12 @@ import pytest
 from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
 from tests.e2e.faults.load import Server, reached
 from tests.e2e.faults.nursery import Nursery
+from tests.e2e.faults.sms_outcomes import ENDINGS, expected_steps
 
 MESSAGES = int(os.environ.get("BELLWIRE_KILLED_BATCH") or ("50000" if os.environ.get("CI") == "true" else "2400"))
 KILLS = 3
 PATIENCE_SECONDS = 300 + MESSAGES / 20
 A2P = "/restapi/v1.0/account/~/a2p-sms"
-ENDINGS = ("0101", "0102", "0103", "0104", "9410", "8412", "9002", "0105")
-"""Most are delivered; some fail before, some after the carrier took them, one has its receipt early."""
-STEPS = {
-    "9410": ("Queued", "SendingFailed SMS-UP-410"),
-    "8412": ("Queued", "Sent", "DeliveryFailed SMS-CAR-412"),
-}
-DELIVERED = ("Queued", "Sent", "Delivered")
 
 
 class Told:
@@ -56,10 +50,6 @@ class Told:
         else:
             code = f" {body['errorCode']}" if "errorCode" in body else ""
             self.steps[body["to"][0]].append(body["messageStatus"] + code)
-
-
-def expected_steps(recipient: str) -> tuple[str, ...]:
-    return STEPS.get(recipient[-4:], DELIVERED)
 
 
 def recipients() -> list[str]:

@@ -149,6 +149,21 @@ async def test_events_are_filtered_and_every_page_is_new(running: Running) -> No
         assert error["errors"][0]["parameterName"] == parameter
 
 
+async def test_a_filter_that_does_not_exist_is_refused_with_what_was_meant(running: Running) -> None:
+    operator = Operator(running)
+    error = await operator.get("/events", status=400, familly="a2p_message", family="a2p_message", nonsense=1)
+    assert [(one["errorCode"], one["parameterName"]) for one in error["errors"]] == [
+        ("CMN-101", "familly"),
+        ("CMN-101", "nonsense"),
+    ]
+    assert error["message"] == "Parameter [familly] is unknown; did you mean [family]?"
+    assert "it is one of account, cursor, family, from, limit, " in error["errors"][1]["message"]
+    nobody = Operator(running, key="nobody's")
+    await nobody.get("/events", status=401, familly="a2p_message")
+    one = await operator.get("/subscriptions/any/health", status=400, x=1)
+    assert one["message"] == "Parameter [x] is unknown: this request takes none"
+
+
 async def test_paging_visits_every_attempt_and_every_subscription_once(
     running: Running, receiver: WebhookReceiver
 ) -> None:

@@ -299,7 +299,9 @@ async def test_lists_go_on_from_their_cursor(admin: Admin, account: str) -> None
     assert second == {"records": made[3:], "nextCursor": None}
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"cursor": "a b"}, {"cursor": ""}])
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"cursor": "a b"}, {"cursor": ""}, {"x": 1}]
+)
 async def test_a_bad_page_is_refused(admin: Admin, query: dict[str, Any]) -> None:
     refused = await admin.get("/accounts", 400, **query)
     assert refused["errors"][0]["parameterName"] == next(iter(query))

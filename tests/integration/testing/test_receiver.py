@@ -105,6 +105,20 @@ async def test_it_can_leave_a_request_without_any_answer() -> None:
     assert receiver.count == 1
 
 
+async def test_it_can_reset_a_connection_instead_of_answering() -> None:
+    async with WebhookReceiver(answer=lambda _: Reply(resets=True)) as receiver, httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ReadError):
+            await client.post(receiver.url, json={})
+
+
+async def test_it_can_answer_byte_by_byte_and_then_go_on() -> None:
+    async with WebhookReceiver(answer=lambda _: Reply(drip_seconds=0.001)) as receiver, httpx.AsyncClient() as client:
+        answers = [await client.post(receiver.url, json={}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert receiver.answered == 2
+
+
 async def test_a_wrong_verification_token_is_refused_and_said() -> None:
     async with WebhookReceiver(verification_token="right") as receiver, httpx.AsyncClient() as client:
         missing = await client.post(receiver.url, json={})

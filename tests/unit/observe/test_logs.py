@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -145,3 +146,15 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_line_that_cannot_be_written_is_left_out_and_nobody_notices(json_lines: bool) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - every write to it says that the disk is full
+        set_up_logs(level="info", json_lines=json_lines, stream=full)
+
+        structlog.get_logger().error("storage.disk_low", free_bytes=0)
+        logging.getLogger("a.library").error("it says so, too")
+
+        with contextlib.suppress(OSError):  # what the stream has kept meanwhile
+            full.close()
