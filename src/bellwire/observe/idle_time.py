@@ -17,8 +17,8 @@ def idle_seconds() -> float:
     """Seconds in which the calling thread wanted no processor, since some moment; only differences mean something.
 
     A thread that computes, or would if another program let it, does not idle. Where the system does not tell how long
-    threads wait for processors, such waits count as idle. Takes some ten microseconds: the router asks when a lane is half
-    full, which under load is once in some thirty notifications.
+    threads wait for processors, such waits count as idle. Takes some ten microseconds: the router asks when a lane is
+    half full, which under load is once in some thirty notifications.
     """
     try:
         file = os.open(_SCHEDULER_STATISTICS, os.O_RDONLY)  # `Path.read_bytes` takes twice as long
