@@ -20,13 +20,16 @@ from bellwire.engine.line import Line
 from bellwire.ports.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Pressed:
     """Since when and until when a line is waited for: by the clock, and in time without work."""
 
     since: float
     until: float
-    until_idle: float
+    left: float
+    """Of the patience, when it was pressed."""
+    until_idle: float | None = None
+    """None until the router begins to wait: how long the loop was idle is not asked for each line alone."""
 
 
 class Patience:
@@ -52,7 +55,7 @@ class Patience:
         now = self._clock.monotonic()
         left = min(now, line.lane.progress_at) + self._patience - now
         if left > 0 and now >= self._again_at:
-            self._pressed[line] = _Pressed(now, now + self._at_most, self._idle_seconds() + left)
+            self._pressed[line] = _Pressed(now, now + self._at_most, left)
 
     def is_pressed(self, line: Line) -> bool:
         """Whether `relieve` would change anything."""
@@ -68,17 +71,21 @@ class Patience:
         """Wait for all that are pressed, each for as long as the patience lasts."""
         while self._pressed:
             now, idle = self._clock.monotonic(), self._idle_seconds()
+            pause = self._at_most
             for line, pressed in list(self._pressed.items()):
+                if pressed.until_idle is None:
+                    pressed.until_idle = idle + pressed.left
                 if pressed.until <= now or pressed.until_idle <= idle:
                     line.is_slow = True
                     del self._pressed[line]
                     # What was waited in vain is a fixed share of the router's time.
                     again_after = self._again_after * max(1.0, (now - pressed.since) / self._patience)
                     self._again_at = max(self._again_at, now + again_after)
+                else:
+                    pause = min(pause, pressed.until - now, pressed.until_idle - idle)
             if not self._pressed:
                 return
             self._relieved.clear()
-            pause = min(min(one.until - now, one.until_idle - idle) for one in self._pressed.values())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._relieved.wait()

@@ -60,66 +60,65 @@ def patience(clock: SetClock) -> Patience:
     return Patience(clock, LIMITS, lambda: clock.idle)
 
 
-def pressed(patience: Patience, clock: SetClock) -> Line:
+async def pressed(patience: Patience, clock: SetClock) -> Line:
     line = cast("Line", HalfFull(clock))
     patience.press(line)
+    await waits(patience)  # as the router does after it has routed an event
     return line
 
 
-def waits(patience: Patience) -> bool:
+async def waits(patience: Patience) -> bool:
     """Whether the router would wait now."""
-
-    async def ask() -> bool:
-        waiting = asyncio.create_task(patience.wait())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        done = waiting.done()
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        return not done
-
-    return asyncio.run(ask())
+    waiting = asyncio.create_task(patience.wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    done = waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    return not done
 
 
-def test_a_slow_endpoint_is_waited_for_as_long_as_the_patience_lasts(patience: Patience, clock: SetClock) -> None:
-    line = pressed(patience, clock)
+async def test_a_slow_endpoint_is_waited_for_as_long_as_the_patience_lasts(patience: Patience, clock: SetClock) -> None:
+    line = await pressed(patience, clock)
     clock.pass_idle(0.04)
-    assert waits(patience)
+    assert await waits(patience)
     clock.pass_idle(0.02)
-    assert not waits(patience)
+    assert not await waits(patience)
     assert line.is_slow
 
 
-def test_while_the_process_is_busy_the_endpoint_is_not_blamed_for_a_while(patience: Patience, clock: SetClock) -> None:
-    line = pressed(patience, clock)
+async def test_while_the_process_is_busy_the_endpoint_is_not_blamed_for_a_while(
+    patience: Patience, clock: SetClock
+) -> None:
+    line = await pressed(patience, clock)
     clock.pass_idle(0.03)
     clock.pass_busy(0.2)
-    assert waits(patience)
+    assert await waits(patience)
     clock.pass_busy(0.1)
-    assert not waits(patience), "a process that is busy for ever gets on all the same"
+    assert not await waits(patience), "a process that is busy for ever gets on all the same"
     assert line.is_slow
 
 
 @pytest.mark.parametrize(("busy", "free"), [(0.0, 0.6), (0.24, 3.0)])
-def test_what_was_waited_in_vain_is_a_tenth_of_the_time(
+async def test_what_was_waited_in_vain_is_a_tenth_of_the_time(
     patience: Patience, clock: SetClock, busy: float, free: float
 ) -> None:
-    pressed(patience, clock)
+    await pressed(patience, clock)
     clock.pass_busy(busy)
     clock.pass_idle(0.055)
-    assert not waits(patience)
+    assert not await waits(patience)
 
     clock.pass_idle(free - 0.1)
-    pressed(patience, clock)
-    assert not waits(patience)
+    await pressed(patience, clock)
+    assert not await waits(patience)
 
     clock.pass_idle(0.2)
-    pressed(patience, clock)
-    assert waits(patience)
+    await pressed(patience, clock)
+    assert await waits(patience)
 
 
-def test_an_endpoint_that_takes_nothing_is_not_waited_for(patience: Patience, clock: SetClock) -> None:
+async def test_an_endpoint_that_takes_nothing_is_not_waited_for(patience: Patience, clock: SetClock) -> None:
     line = HalfFull(clock)
     line.progress_at -= 0.06
     patience.press(cast("Line", line))
-    assert not waits(patience)
+    assert not await waits(patience)
