@@ -185,6 +185,7 @@ class Torture:
         complaints = [
             *verdict.complaints,
             *self.blows.problems,
+            *self.lives.tracebacks,
             *(problem for session in self.sessions for problem in session.problems),
             *(error for user in users for error in user.errors),
             *sms,
