@@ -48,6 +48,7 @@ from bellwire.api.root import root_routes
 from bellwire.api.routing import LaterRoutes
 from bellwire.api.socket_tokens import socket_token_routes
 from bellwire.api.subscriptions import subscription_routes
+from bellwire.api.unsupported import PREFIXES as UNSUPPORTED_PREFIXES
 from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
 from bellwire.compose_gateway import GatewayParts, keeps_sessions
@@ -696,7 +697,7 @@ async def _compose(  # noqa: PLR0917 - called once
             ),
         ),
         *sms.routers,
-        unsupported_routes(),
+        LaterRoutes(UNSUPPORTED_PREFIXES, lambda: [unsupported_routes()]),
     ]
     before: list[BaseRoute] = []
     if development is not None:

@@ -106,6 +106,9 @@ UNSUPPORTED: dict[str, str] = {
 }
 """Path template to methods, separated by spaces."""
 
+PREFIXES = ("/restapi/", "/team-messaging/", "/webinar/")
+"""What all of the paths begin with."""
+
 
 def unsupported_routes() -> APIRouter:
     """All of the table. To be included last, after everything that is supported."""

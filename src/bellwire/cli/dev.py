@@ -80,10 +80,11 @@ def dev(
         if env_file is not None and server.demo is not None:
             _write_env(env_file, server.demo.env(url))
         say(_what_runs(url, running, server.notes, server.demo, traffic=traffic))
-        sample = Sample(say)
+        sample, monotonic = Sample(say), server.clock.monotonic
 
         def show(attempt: Attempt, event: Event | None) -> None:
-            sample.add(lambda: line(attempt, event), server.clock.monotonic())
+            if sample.takes(monotonic()):
+                sample.write(line(attempt, event))
 
         def line(attempt: Attempt, event: Event | None) -> str:
             address = urlsplit(attempt.address)

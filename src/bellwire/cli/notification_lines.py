@@ -49,16 +49,20 @@ class Sample:
         self._written = 0
         self._left_out = 0
 
-    def add(self, make_line: Callable[[], str], now_seconds: float) -> None:
-        """One more; its line is only made when it is written."""
-        if int(now_seconds) != self._second:
+    def takes(self, now_seconds: float) -> bool:
+        """One more: whether its line is to be made, for `write`, or is one of those that are counted."""
+        second = int(now_seconds)
+        if second != self._second:
             self.flush()
-            self._second, self._written = int(now_seconds), 0
-        if self._written < self._limit:
-            self._written += 1
-            self._write(make_line())
-        else:
+            self._second, self._written = second, 0
+        if self._written >= self._limit:
             self._left_out += 1
+            return False
+        self._written += 1
+        return True
+
+    def write(self, line: str) -> None:
+        self._write(line)
 
     def flush(self) -> None:
         """Say how many were left out since it was said last."""

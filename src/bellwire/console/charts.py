@@ -89,7 +89,7 @@ def _in_ms(seconds: float | None) -> float | None:
 def _chart(title: str, names: Sequence[str]) -> ui.echart:
     """Colours are those of the theme at the moment of drawing."""
     with ui.element("section").classes("panel"):
-        Region(h("h2", None, title))
+        Region(h("h2", None, title, h("span", {"class": "hint"}, " · times are UTC")))
         colours = ("#2f7fd8", "#2a9d62", "#d9534a")
         options: dict[str, Any] = {
             "animation": False,

@@ -16,7 +16,7 @@ from bellwire.console.records import badge, empty, family_of, table, told
 from bellwire.console.region import Region, Values, text_of
 from bellwire.console.sms_facade import SmsLab, Talk
 from bellwire.console.visitor import Visitor
-from bellwire.console.words import BAD, GOOD, PLAIN, WARN, clock_time, count
+from bellwire.console.words import BAD, GOOD, PLAIN, WARN, clock_time, count, sms_error
 from bellwire.engine.accept_batch import Accepted
 from bellwire.errors import InvalidRequest
 from bellwire.model.directory import PhoneNumber
@@ -221,7 +221,7 @@ def _bubble(message: Message) -> Html:
     is_mine = message.direction is MessageDirection.INBOUND
     state = ""
     if not is_mine and message.status is not MessageStatus.DELIVERED:
-        state = f"{message.status} {message.error_code or ''}".strip()
+        state = message.status if message.error_code is None else f"{message.status}: {sms_error(message.error_code)}"
     return h(
         "div",
         {"class": "bubble mine" if is_mine else "bubble"},

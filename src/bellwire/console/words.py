@@ -9,6 +9,7 @@ from bellwire.engine.history import NotificationState
 from bellwire.engine.operate import SubscriptionHealth
 from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.subscription import Subscription, SubscriptionStatus, TransportType
+from bellwire.sms.codes import ErrorCode
 
 GOOD, WARN, BAD, PLAIN = "good", "warn", "bad", ""
 
@@ -124,3 +125,11 @@ def rate(a_second: float) -> str:
 
 def transport_word(record: Subscription) -> str:
     return "WebSocket" if record.transport is TransportType.WEB_SOCKET else "Webhook"
+
+
+def sms_error(code: str) -> str:
+    """Why a text failed, and the code that programs read: `The destination is not supported. (SMS-RC-410)`."""
+    try:
+        return f"{ErrorCode(code).sentence} ({code})"
+    except ValueError:  # of another release
+        return code

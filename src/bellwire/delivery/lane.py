@@ -193,9 +193,17 @@ class Lane:
 
     def delivered(self, notification: Notification, now: float) -> None:
         """The endpoint took it: `finished` with that verdict, on the hot path."""
-        del self._in_flight[notification.key]
+        key = notification.key
+        del self._in_flight[key]
         self.progress_at = now
-        self._pauses.delivered()
+        pauses = self._pauses
+        if not pauses.is_steady:
+            pauses.delivered()
+        if self.mode is _LIVE and not notification.has_row and not self._tries:  # nearly always
+            self._ledger.finish(self.subscription, notification)
+            if self._waiting.count:
+                self._waiting.free(key)
+            return
         self._complete(notification)
         if self.mode is _SPILLING and not self._in_flight:
             self._begin_draining()

@@ -28,6 +28,7 @@ class Pauses:
         "_rounds",
         "failures",
         "held",
+        "is_steady",
     )
 
     def __init__(self, *, parallel: int, failures_before_hold: int, held_keys: int, at_once: int) -> None:
@@ -42,6 +43,8 @@ class Pauses:
         """Keys that had an attempt under way when the last round of failures began, and still have it."""
         self._endpoint_free_at = 0.0
         self._ramp = at_once
+        self.is_steady = at_once >= parallel
+        """Nothing failed lately: `delivered` changes nothing."""
         self._parallel = parallel
         self._failures_before_hold = failures_before_hold
         self._most_held = held_keys
@@ -67,6 +70,7 @@ class Pauses:
             self._forget_failures()
         if self._ramp < self._parallel:
             self._ramp = min(self._ramp * 2, self._parallel)
+        self.is_steady = self._ramp >= self._parallel
 
     def gave_up(self, key: str) -> None:
         """The key's attempt has ended, and nothing is held for it."""
@@ -79,6 +83,7 @@ class Pauses:
             under_way: the other keys that have an attempt under way.
         """
         self.failures += 1
+        self.is_steady = False
         if key in self._bystanders:
             self._bystanders.discard(key)
         else:

@@ -33,10 +33,13 @@ class FaultySockets(SocketGateway):
         self._gateway = gateway
         self._faults = faults
 
-    def notify(self, subscription: SubscriptionId, notification: Notification) -> None:
+    def notify(self, subscription: SubscriptionId, notification: Notification, *, more: bool = False) -> None:
         if len(self._faults) and self._gateway.is_connected(subscription) and self._faults.cuts_socket(subscription):
             self._gateway.cut(subscription)
-        self._gateway.notify(subscription, notification)
+        self._gateway.notify(subscription, notification, more=more)
+
+    def flush(self, most: int) -> bool:
+        return self._gateway.flush(most)
 
     def unsubscribed(self, subscription: SubscriptionId) -> None:
         self._gateway.unsubscribed(subscription)

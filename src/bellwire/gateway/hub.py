@@ -7,7 +7,7 @@ it, and one for each request under way.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -151,6 +151,10 @@ class Hub:
         self._sockets: dict[OpenSocket, None] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._is_gathering = False
+        """Whether more follows what is being written."""
+        self._gathered: deque[GatewayProtocol] = deque()
+        """Connections with frames that wait to be written together."""
         self.frames_in = 0
         self.frames_out = 0
         self.closed_by_code: Counter[str] = Counter()
@@ -243,8 +247,18 @@ class Hub:
 
     # SocketGateway
 
-    def notify(self, subscription: SubscriptionId, notification: Notification) -> None:
-        self.perform(self.machine.notify(subscription, notification))
+    def notify(self, subscription: SubscriptionId, notification: Notification, *, more: bool = False) -> None:
+        self._is_gathering = more
+        try:
+            self.perform(self.machine.notify(subscription, notification))
+        finally:
+            self._is_gathering = False
+
+    def flush(self, most: int) -> bool:
+        gathered = self._gathered
+        for _ in range(min(most, len(gathered))):
+            gathered.popleft().flush_text()
+        return bool(gathered)
 
     def unsubscribed(self, subscription: SubscriptionId) -> None:
         self.perform(self.machine.unsubscribed(subscription))
@@ -279,7 +293,10 @@ class Hub:
         socket.frames_out += 1
         self.frames_out += 1
         protocol = socket.protocol
-        protocol.write_text(effect.frame)
+        if not self._is_gathering:
+            protocol.write_text(effect.frame)
+        elif protocol.gather_text(effect.frame):
+            self._gathered.append(protocol)
         if effect.connection.is_congested and protocol.unsent_bytes > self.machine.limits.waiting_bytes:
             self.perform(self.machine.overrun(effect.connection))
 

@@ -1,5 +1,5 @@
-"""Uvicorn's WebSocket protocol with what the gateway needs: pings and their pongs, pings of clients, writing at once,
-being told when a client does not read, and a last frame when the server goes away.
+"""Uvicorn's WebSocket protocol with what the gateway needs: pings and their pongs, pings of clients, writing at once or
+several frames in one write, being told when a client does not read, and a last frame when the server goes away.
 
 An application that wants it finds it in its scope (`EXTENSION`), and registers a `Watcher`. Others, the console's for
 one, are served as uvicorn does it.
@@ -25,6 +25,10 @@ EXTENSION = "bellwire.socket"
 
 FAREWELL_SECONDS = 2.0
 """What a client has to take what was written to it before the connection is closed."""
+
+GATHERED_BYTES = 32 * 1024
+"""So much is written at once, more follow or not: half of what the transport takes before it says that the client
+does not read."""
 
 _UNREADABLE_HEAD = (
     "HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -69,6 +73,9 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         self._cut: asyncio.TimerHandle | None = None
         self._is_lost = False
         self._is_served = False
+        self._gathered: list[bytes] = []
+        """Pieces of text frames that wait to be written together."""
+        self._gathered_bytes = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -98,32 +105,61 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
     @property
     def unsent_bytes(self) -> int:
-        return self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + self._gathered_bytes
 
     def write_text(self, frame: bytes) -> None:
-        """Write one text frame at once, whatever waits to be sent. On a connection that is closing: nothing."""
+        """Write one text frame at once, after those that were gathered, whatever waits to be sent. On a connection that
+        is closing: nothing."""
         if not self.is_writable:
             return
+        head = _head(len(frame))
+        if self._gathered or self.conn.extensions:
+            self._gather(head, frame)
+            self.flush_text()
+        else:
+            self.transport.write(head + frame)
+
+    def gather_text(self, frame: bytes) -> bool:
+        """Write one text frame together with the next, at `flush_text` at the latest. On a connection that is closing:
+        nothing.
+
+        Returns:
+            whether it is the first that waits, so that `flush_text` has to be called.
+        """
+        if not self.is_writable:
+            return False
+        is_first = not self._gathered
+        self._gather(_head(len(frame)), frame)
+        if self._gathered_bytes >= GATHERED_BYTES:
+            self.flush_text()
+            return False
+        return is_first
+
+    def flush_text(self) -> None:
+        """Write what was gathered, in one piece."""
+        if not self._gathered:
+            return
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if self.is_writable:
+            self.transport.write(b"".join(gathered))
+
+    def _gather(self, head: bytes, frame: bytes) -> None:
         if self.conn.extensions:
             self.conn.send_text(frame)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            return
-        size = len(frame)  # a whole frame, not masked, not compressed: RFC 6455, section 5.2
-        if size < 126:
-            head = bytes((_TEXT, size))
-        elif size < 65536:
-            head = bytes((_TEXT, 126)) + size.to_bytes(2, "big")
+            self._gathered += self.conn.data_to_send()
         else:
-            head = bytes((_TEXT, 127)) + size.to_bytes(8, "big")
-        self.transport.write(head + frame)
+            self._gathered += (head, frame)
+        self._gathered_bytes += len(head) + len(frame)
 
     def write_ping(self, payload: bytes) -> None:
+        self.flush_text()
         if self.is_writable:
             self.conn.send_ping(payload)
             self.transport.write(b"".join(self.conn.data_to_send()))
 
     def close_with(self, code: int) -> None:
         """Begin the closing handshake; the connection ends with the client's answer, or after a while without."""
+        self.flush_text()
         if not self.is_writable:
             return
         self.conn.send_close(code)
@@ -138,6 +174,7 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
     def leave(self) -> None:
         """Close the connection when its client has taken what was written, or else after a moment."""
+        self.flush_text()
         self.transport.close()
         self._cut_in(FAREWELL_SECONDS)
 
@@ -148,6 +185,7 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         self._cut = self.loop.call_later(seconds, self.transport.abort)
 
     def handle_close(self, event: Any) -> None:
+        self.flush_text()
         super().handle_close(event)
         self._cut_in(FAREWELL_SECONDS)
 
@@ -161,6 +199,7 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_ping(self) -> None:
+        self.flush_text()  # with compression, what the library sends is in the order of its calls
         if self.watcher is not None:
             self.watcher.client_ping()
         super().handle_ping()
@@ -183,6 +222,8 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._gathered.clear()
+        self._gathered_bytes = 0
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
@@ -215,6 +256,19 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         else:
             self.watcher.going_away()
         self.leave()
+
+
+def _head(size: int) -> bytes:
+    """The head of a whole text frame, not masked, not compressed (RFC 6455, section 5.2).
+
+    Args:
+        size: of the payload, in bytes.
+    """
+    if size < 126:
+        return bytes((_TEXT, size))
+    if size < 65536:
+        return bytes((_TEXT, 126, size >> 8, size & 255))
+    return bytes((_TEXT, 127)) + size.to_bytes(8, "big")
 
 
 class HidesTokens(logging.Filter):

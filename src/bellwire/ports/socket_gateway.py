@@ -16,8 +16,17 @@ can't write it."""
 class SocketGateway(Protocol):
     """Calls are synchronous, from the event loop, and never fail."""
 
-    def notify(self, subscription: SubscriptionId, notification: Notification) -> None:
-        """An event matched a subscription; unknown ones are passed over. In log order for each subscription."""
+    def notify(self, subscription: SubscriptionId, notification: Notification, *, more: bool = False) -> None:
+        """An event matched a subscription; unknown ones are passed over. In log order for each subscription.
+
+        Args:
+            more: others follow soon, so that it may be written together with the next one to the same client. `flush`
+                is called then, whether or not one follows.
+        """
+        ...
+
+    def flush(self, most: int) -> bool:
+        """Write what waits for others to follow, to so many clients at most. Whether there is more to be written."""
         ...
 
     def unsubscribed(self, subscription: SubscriptionId) -> None:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from bellwire.sms.codes import ErrorCode
 from bellwire.testing.receiver import Reply, WebhookReceiver, accept
 from tests.e2e.console.browser import A2P, Console, keep_picture, looked_at, message, serious_findings
 
@@ -251,6 +252,9 @@ async def test_stop_on_a_handset_of_the_sms_lab_brings_an_opt_out_event(
         assert await serious_findings(page, only="color-contrast") == []
         await keep_picture(page, "sms lab dark")
 
+        await page.get_by_label("To", exact=True).fill("+12015550142")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(handset.get_by_role("log")).to_contain_text(f"{ErrorCode.RC_413.sentence} (SMS-RC-413)")
         await page.get_by_label("To", exact=True).fill("12 +12015550141")
         await page.get_by_role("button", name="Send", exact=True).click()
         await expect(page.get_by_role("status").get_by_text("1 message, 1 rejected")).to_be_visible()
@@ -272,11 +276,13 @@ async def test_charts_of_the_last_minutes(console: Console) -> None:
     async with console.page("/charts") as page:
         await expect(page.get_by_text("published a second")).to_be_visible()
         await expect(page.get_by_role("img", name=re.compile("Line chart"))).to_have_count(4)
+        await expect(page.get_by_text("times are UTC")).to_have_count(4)
         await expect(page.locator("canvas").first).to_be_visible()
         drawn = await page.locator("canvas").first.evaluate(
             "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].some(x => x)"
         )
         assert drawn
+        await keep_picture(page, "charts")
 
 
 @pytest.mark.parametrize(

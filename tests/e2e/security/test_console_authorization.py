@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -114,19 +115,32 @@ async def test_no_socket_is_let_in_without_a_session_of_its_own_page(running: Ru
         [(b"cookie", cookie), (b"origin", b"null")],
         [(b"cookie", cookie), (b"sec-fetch-site", b"cross-site"), (b"origin", b"http://" + host)],
     ):
-        assert await opened(running, f"/console{path}", [(b"host", host), *headers]) == ["websocket.close"]
+        # The gate's own words: what is behind it refuses most of these, too.
+        answered = await opened(running, f"/console{path}", [(b"host", host), *headers])
+        assert answered == [{"type": "websocket.close", "code": 1008, "reason": "Sign in at the console."}]
 
 
-async def opened(running: Running, path: str, headers: list[tuple[bytes, bytes]]) -> list[str]:
-    """What the application answers to a socket that asks to be opened."""
-    sent: list[str] = []
+async def test_a_socket_of_its_own_page_is_let_in(running: Running) -> None:
+    """Else the refusals of others would show nothing."""
+    signed_in = await running.http.post("/console/sign-in", data={"key": running.demo.admin_key})
+    cookie = f"{COOKIE}={signed_in.cookies[COOKIE]}".encode()
+    running.http.cookies.clear()
+    own = [(b"host", running.url.partition("//")[2].encode()), (b"cookie", cookie), (b"origin", running.url.encode())]
+    answered = await opened(running, "/console/_nicegui_ws/socket.io/", own)
+    assert answered[0]["type"] == "websocket.accept"
+
+
+async def opened(running: Running, path: str, headers: list[tuple[bytes, bytes]]) -> list[dict[str, Any]]:
+    """What the application answers to a socket that asks to be opened, and is gone then."""
+    sent: list[dict[str, Any]] = []
+    said: Iterator[dict[str, object]] = iter([{"type": "websocket.connect"}])
 
     async def receive() -> dict[str, object]:
-        return {"type": "websocket.connect"}
+        return next(said, {"type": "websocket.disconnect", "code": 1001})
 
     async def send(message: object) -> None:
         assert isinstance(message, dict)
-        sent.append(message["type"])
+        sent.append(message)
 
     scope = {
         "type": "websocket",
@@ -136,8 +150,8 @@ async def opened(running: Running, path: str, headers: list[tuple[bytes, bytes]]
         "path": path,
         "raw_path": quote(path).encode(),
         "root_path": "",
-        "query_string": b"",
-        "headers": headers,
+        "query_string": b"EIO=4&transport=websocket",
+        "headers": [*headers, (b"connection", b"Upgrade"), (b"upgrade", b"websocket")],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 1),
         "subprotocols": [],

@@ -60,8 +60,10 @@ def test_under_load_lines_are_left_out_and_counted() -> None:
     sample = Sample(written.append, lines_a_second=2)
 
     for number in range(5):
-        sample.add(lambda number=number: f"line {number}", 10.1)  # type: ignore[misc]  # bound now
-    sample.add(lambda: "next second", 11.0)
+        if sample.takes(10.1):
+            sample.write(f"line {number}")
+    assert sample.takes(11.0)
+    sample.write("next second")
     sample.flush()
 
     assert [line.strip() for line in written] == ["line 0", "line 1", "… and 3 more in that second", "next second"]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellwire.console.words import answer_of, clock_time, count, duration, milliseconds, rate, standing_of
+from bellwire.console.words import answer_of, clock_time, count, duration, milliseconds, rate, sms_error, standing_of
 from bellwire.delivery.health import LastFailure
 from bellwire.delivery.lane import Mode
 from bellwire.engine.line import LaneView
@@ -16,6 +16,7 @@ from bellwire.engine.operate import SubscriptionHealth
 from bellwire.model.attempt import SOCKET_ADDRESS, Attempt, AttemptOutcome, FailureCode
 from bellwire.model.ids import Position, SubscriptionId
 from bellwire.model.subscription import Blacklisting, SubscriptionStatus, TransportType
+from bellwire.sms.codes import ErrorCode
 from tests.doubles.subscriptions import NOW, a_subscription
 
 LANE = LaneView(mode=Mode.LIVE, is_held=False, is_trying=False, waiting=0, in_flight=0, backlog_rows=0)
@@ -124,3 +125,12 @@ def test_small_figures_keep_a_decimal() -> None:
 def test_the_day_is_said_unless_it_is_today() -> None:
     assert clock_time(1_000, now_ms=2_000) == "00:00:01"
     assert clock_time(1_000, now_ms=90_000_000) == "1970-01-01 00:00:01"
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_why_a_text_failed_is_a_sentence_with_its_code(code: ErrorCode) -> None:
+    assert sms_error(code.value) == f"{code.sentence} ({code.value})"
+
+
+def test_a_code_that_nobody_knows_stands_for_itself() -> None:
+    assert sms_error("SMS-XX-1") == "SMS-XX-1"

@@ -6,18 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bellwire.errors import Forbidden, InvalidRequest, NotAllowedHere, NotFound, Unavailable
 from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.packed import unpack
 from bellwire.model.permission import Permission
 from bellwire.model.subscription import (
     Blacklisting,
+    Subscription,
     SubscriptionApi,
     SubscriptionStatus,
     TransportType,
 )
+from bellwire.ports import delivery_control
 from tests.doubles.subscribing import (
     ACCOUNT_PRESENCE,
     ADMIN,
@@ -488,3 +492,22 @@ async def test_after_a_restart_all_is_as_before(world: World) -> None:
     unknown = SubscriptionId("5a0b8a3e-0000-4000-8000-ffffffffffff")
     with pytest.raises(NotFound):
         await world.subscriptions.get(world.caller(), GENERAL, unknown)
+
+
+async def test_what_an_owner_has_through_other_applications_is_not_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user with thousands of subscriptions, thirty each through hundreds of applications, opens one more as quickly
+    as the first."""
+    mine = [await world.create(), await world.create()]
+    for _ in range(20):
+        await world.create(client="limited")
+    unpacked: list[SubscriptionId] = []
+
+    def counted(packed: bytes, *, id_: SubscriptionId, **rest: Any) -> Subscription:
+        unpacked.append(id_)
+        return unpack(packed, id_=id_, **rest)
+
+    monkeypatch.setattr(delivery_control, "unpack", counted)
+    assert world.subscriptions.list(world.caller(), GENERAL) == mine
+    assert sorted(unpacked) == sorted(subscription.id for subscription in mine)

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw
+from msgspec.structs import astuple
 
 from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.storage.embedded.database import rows, rows_of_parameters, single, transaction
@@ -48,6 +49,8 @@ COLUMNS = (
     "detail, next_try_ms, replay"
 )
 _COLUMN_COUNT = 15
+_OUTCOME = -6
+"""Where an attempt's outcome is, from its end: the columns are an id and an attempt's fields, in their order."""
 _ANYTHING = (1 << 63) - 1
 
 CODE_OF = {AttemptOutcome.DELIVERED: 0, AttemptOutcome.FAILED: 1, AttemptOutcome.GIVEN_UP: 2}
@@ -111,23 +114,10 @@ class AttemptTables:
             page = attempts[start : start + ROWS_PER_STATEMENT]
             flat: list[apsw.SQLiteValue] = []
             for attempt in page:
-                flat += (
-                    number,
-                    attempt.subscription,
-                    attempt.position,
-                    attempt.topic,
-                    attempt.uuid,
-                    attempt.number,
-                    attempt.address,
-                    attempt.started_ms,
-                    attempt.duration_us,
-                    0 if attempt.outcome is AttemptOutcome.DELIVERED else CODE_OF[attempt.outcome],
-                    attempt.failure,
-                    attempt.status,
-                    attempt.detail,
-                    attempt.next_try_ms,
-                    attempt.replay,
-                )
+                flat.append(number)
+                flat += astuple(attempt)
+                outcome = attempt.outcome
+                flat[_OUTCOME] = 0 if outcome is AttemptOutcome.DELIVERED else CODE_OF[outcome]
                 number += 1
             self._db.execute(
                 f"INSERT INTO {hour.table} ({COLUMNS}) "  # noqa: S608 - our names
