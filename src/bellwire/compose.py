@@ -8,14 +8,10 @@ Opened in this order, and closed in reverse:
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 import structlog
@@ -36,7 +32,7 @@ from bellwire.api.directory import directory_routes
 from bellwire.api.discovery import discovery_routes
 from bellwire.api.event_families import family_routes, family_webhooks
 from bellwire.api.explain import explain_routes
-from bellwire.api.health import Readiness, health_routes
+from bellwire.api.health import health_routes
 from bellwire.api.history import PATHS as HISTORY_PATHS
 from bellwire.api.history import history_routes
 from bellwire.api.oauth import oauth_routes
@@ -53,7 +49,8 @@ from bellwire.api.unsupported import unsupported_routes
 from bellwire.compose_console import compose_sms_lab, hook_console, serve_console
 from bellwire.compose_gateway import GatewayParts, keeps_sessions
 from bellwire.compose_metrics import RoutedCounts, Watched, watch_server
-from bellwire.compose_sms import SmsService, compose_sms
+from bellwire.compose_outgoing import USER_AGENT, open_sender, open_traces_of, operator_alerts
+from bellwire.compose_sms import compose_sms
 from bellwire.console.facade import EngineParts
 from bellwire.console.figures import SAMPLE_SECONDS
 from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
@@ -74,7 +71,6 @@ from bellwire.engine.faults import Faults, FaultySender
 from bellwire.engine.history import Lookback
 from bellwire.engine.housekeeping import Chore, Housekeeping
 from bellwire.engine.operate import Operations
-from bellwire.engine.operator_alerts import OperatorAlerts
 from bellwire.engine.places import room_below
 from bellwire.engine.provision import Provisioning
 from bellwire.engine.publish import Publisher, Submissions
@@ -82,8 +78,8 @@ from bellwire.engine.recover_sockets import MissedNotifications
 from bellwire.engine.replay import Replays
 from bellwire.engine.retention import SWEEP_SECONDS, Retention, RetentionLimits
 from bellwire.engine.route import Announcements, Router
-from bellwire.engine.seed import DEMO_MEMO, DemoCredentials, seed_demo
-from bellwire.engine.seed_load import Seeded, Seeding
+from bellwire.engine.seed import DEMO_MEMO, seed_demo
+from bellwire.engine.seed_load import Seeding
 from bellwire.engine.steady_clock import SteadyClock
 from bellwire.engine.subscribe import Subscriptions
 from bellwire.engine.subscribe_live import LiveSubscriptions
@@ -93,198 +89,27 @@ from bellwire.engine.validate_address import AddressHandshake
 from bellwire.engine.watch_directory import WatchedDirectoryWriter
 from bellwire.engine.watch_endpoints import WATCH_SECONDS, EndpointWatch, WatchPolicy
 from bellwire.engine.wrong_guesses import WrongGuesses
-from bellwire.errors import InvalidRequest, Misconfigured, Problem
+from bellwire.errors import Misconfigured, Problem
 from bellwire.families import REGISTRY
 from bellwire.model.identity import BlacklistPolicy
 from bellwire.model.ids import EMBEDDED_PARTITION, SubscriptionId
-from bellwire.observe.attempts import AttemptWatch, Listener
+from bellwire.observe.attempts import AttemptWatch
 from bellwire.observe.backlog_age import MEASURE_SECONDS, BacklogAge
 from bellwire.observe.idle_time import idle_seconds
 from bellwire.observe.metrics import Metrics
 from bellwire.observe.publishing import PublishWatch
 from bellwire.observe.system_clock import SystemClock
-from bellwire.observe.traces import Traces, open_traces
-from bellwire.ports.clock import Clock
 from bellwire.ports.subscription_store import SubscriptionStore
+from bellwire.running import RunningEngine, Server
 from bellwire.settings import LogLevel, Settings
 from bellwire.storage.embedded.engine_files import EngineFiles, open_engine_files
 from bellwire.storage.embedded.limits import ADVISED_SWITCH_INTERVAL_SECONDS, EngineLimits
 from bellwire.storage.records import RecordsStores, open_records
 from bellwire.storage.records.socket_subscriptions import WithoutSockets
 from bellwire.subscriptions.reminders import JOB_PERIOD_SECONDS
-from bellwire.transports.dial import verifying_tls_context
-from bellwire.transports.guard import AddressGuard
-from bellwire.transports.limits import SenderLimits
-from bellwire.transports.resolver import DnsResolver
 from bellwire.transports.webhook_client import WebhookClient
-from bellwire.wire.webhook.address import parse_address
-
-USER_AGENT = f"Bellwire-Webhook/{__version__}"
-
-LONGEST_DRAIN_SECONDS = 5.0
 
 _log = structlog.get_logger("bellwire.server")
-
-Closer = Callable[[], Awaitable[object]]
-
-
-class Server:
-    """A composed server. `app` answers requests between `start` and `stop`."""
-
-    def __init__(
-        self,
-        *,
-        app: ASGIApp,
-        clock: SystemClock,
-        notes: Sequence[str],
-        demo: DemoCredentials | None,
-        engine: _Engine,
-    ) -> None:
-        self.app = app
-        self.clock = clock
-        self.notes = tuple(notes)
-        """Lines to show once: the first admin key."""
-        self.demo = demo
-        """The demo account's credentials, in `dev`."""
-        self._engine = engine
-
-    @property
-    def attempts(self) -> AttemptWatch:
-        """Where to listen for delivery attempts."""
-        return self._engine.attempts
-
-    @property
-    def engine(self) -> _Engine:
-        """For who takes it over (`development.py`)."""
-        return self._engine
-
-    def on_attempt(self, listener: Listener) -> None:
-        """Have it called at each delivery attempt, from the event loop; must be quick."""
-        self._engine.attempts.listen(listener)
-
-    async def seed(self, text: bytes) -> Seeded:
-        """Load a seed file; in `dev`, once started.
-
-        Raises:
-            InvalidRequest: every problem by its place; nothing was changed.
-        """
-        return await self._engine.seeding.load(text)
-
-    @property
-    def operations(self) -> Operations:
-        """What an operator may do with any subscription."""
-        return self._engine.operations
-
-    @property
-    def failed(self) -> asyncio.Event:
-        """Set when the engine can't go on (its disk failed): the process should end."""
-        return self._engine.failed
-
-    async def start(self) -> None:
-        """Restore the subscriptions, and begin to route and to deliver."""
-        await self._engine.start()
-
-    def wind_down(self) -> None:
-        """Ask long requests that are under way to end with an answer; `stop` comes when all have ended."""
-        self._engine.stopping.set()
-
-    async def stop(self, *, drain_seconds: float = LONGEST_DRAIN_SECONDS) -> None:
-        """Stop in reverse order: no more routing, attempts under way end, everything durable, files closed.
-
-        Args:
-            drain_seconds: how long attempts under way may take at most.
-        """
-        await self._engine.stop(drain_seconds)
-
-
-class _Engine:
-    """What runs behind the API."""
-
-    def __init__(
-        self, *, settings: Settings, closing: AsyncExitStack, attempts: AttemptWatch, traces: Traces | None
-    ) -> None:
-        self.settings = settings
-        self.closing = closing
-        self.attempts = attempts
-        self.traces = traces
-        self.failed = asyncio.Event()
-        self.stopping = asyncio.Event()
-        self.is_ready = False
-        self.files: EngineFiles
-        self.deliveries: Deliveries
-        self.live: LiveSubscriptions
-        self.router: Router
-        self.housekeeping: Housekeeping
-        self.watch: EndpointWatch
-        self.alerts: OperatorAlerts
-        self.operations: Operations
-        self.seeding: Seeding
-        self.replays: Replays
-        self.gateway: GatewayParts
-        self.sms: SmsService
-        self._routing: asyncio.Task[None] | None = None
-
-    def fail(self, error: BaseException) -> None:
-        """The engine can't go on: nothing more is said to be ready, and the process ends."""
-        _log.critical("engine.failed", error=repr(error), exc_info=error)
-        self.is_ready = False
-        self.failed.set()
-
-    async def start(self) -> None:
-        began = time.monotonic()
-        watermark = await self.deliveries.claim()
-        restored = await self.live.restore()
-        # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
-        await self.files.event_log.raise_head(max(watermark, self.live.restored_up_to))
-        self.deliveries.start()
-        await self.gateway.start()
-        self.watch.start()
-        await self.replays.start()
-        self._routing = asyncio.create_task(self.router.run(watermark), name="router")
-        self._routing.add_done_callback(self._routing_ended)
-        await self.sms.start()
-        self.housekeeping.start()
-        self.is_ready = True
-        head = self.files.event_log.head(EMBEDDED_PARTITION)
-        _log.info(
-            "server.started",
-            watermark=watermark,
-            log_head=head,
-            to_route=head - watermark,
-            subscriptions=restored,
-            seconds=round(time.monotonic() - began, 3),
-            version=__version__,
-        )
-
-    async def stop(self, drain_seconds: float) -> None:
-        drain_seconds = min(drain_seconds, self.settings.shutdown_seconds)
-        began = time.monotonic()
-        self.is_ready = False
-        if self._routing is not None:
-            await self.housekeeping.stop()
-            await self.watch.stop()
-            await self.alerts.stop()
-            await self.sms.stop(drain_seconds=drain_seconds)
-            self._routing.cancel()
-            await asyncio.gather(self._routing, return_exceptions=True)
-            await self.gateway.stop()
-            await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
-            await self.deliveries.stop(drain_seconds=drain_seconds)
-        await self.closing.aclose()
-        _log.info("server.stopped", seconds=round(time.monotonic() - began, 3))
-
-    def readiness(self) -> Readiness | None:
-        if not self.is_ready:
-            return None
-        return Readiness(
-            logHead=self.files.event_log.head(EMBEDDED_PARTITION),
-            routed=self.deliveries.settling.routed,
-            watermark=self.deliveries.committed_watermark,
-        )
-
-    def _routing_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,9 +141,9 @@ async def open_server(
             trouble = f"{settings.data_dir} can't be made: {error.strerror}"
             raise Misconfigured((Problem("data_dir", trouble),)) from error
         metrics = Metrics()
-        traces = _open_traces(settings, opening)
+        traces = open_traces_of(settings, opening)
         attempts = AttemptWatch(metrics, debug=settings.log_level is LogLevel.DEBUG, traces=traces)
-        engine = _Engine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
+        engine = RunningEngine(settings=settings, closing=AsyncExitStack(), attempts=attempts, traces=traces)
         files = await open_engine_files(
             settings.data_dir,
             clock=clock,
@@ -348,7 +173,7 @@ async def open_server(
             )
         # The sender's time is never moved: its deadlines and Retry-After dates are about others, who live in real time,
         # and what is under way while the clock is advanced has not taken longer for that.
-        sender = await _open_sender(settings, SystemClock(), opening)
+        sender = await open_sender(settings, SystemClock(), opening)
         if development is None:
             console = ConsoleGate(now=SystemClock().monotonic)
             opening.push_async_callback(console.close)
@@ -362,44 +187,10 @@ async def open_server(
     return Server(app=app, clock=clock, notes=[] if dev else notes, demo=demo, engine=engine)
 
 
-def _open_traces(settings: Settings, opening: AsyncExitStack) -> Traces | None:
-    if settings.otel_endpoint is None:
-        return None
-    traces = open_traces(
-        settings.otel_endpoint,
-        service=settings.otel_service,
-        ratio=settings.otel_sample_percent / 100,
-        version=__version__,
-    )
-    opening.push_async_callback(asyncio.to_thread, traces.close)
-    return traces
-
-
-async def _open_sender(settings: Settings, clock: Clock, opening: AsyncExitStack) -> WebhookClient:
-    resolver = DnsResolver(clock, name_servers=settings.dns_servers)
-    opening.push_async_callback(resolver.close)
-    sender = WebhookClient(
-        resolver=resolver,
-        guard=AddressGuard(
-            allow_http=settings.webhook_allow_http,
-            allow_private=settings.webhook_allow_private_networks,
-            allowed_networks=settings.webhook_allowed_networks,
-        ),
-        clock=clock,
-        limits=SenderLimits(
-            max_connections=settings.webhook_connections,
-            max_connections_per_origin=settings.webhook_connections_per_host,
-        ),
-        tls_context=partial(verifying_tls_context, settings.webhook_ca_file),
-    )
-    opening.push_async_callback(sender.close)
-    return sender
-
-
 async def _compose(  # noqa: PLR0917 - called once
     settings: Settings,
     clock: SystemClock,
-    engine: _Engine,
+    engine: RunningEngine,
     files: EngineFiles,
     stores: RecordsStores,
     sender: WebhookClient,
@@ -495,7 +286,7 @@ async def _compose(  # noqa: PLR0917 - called once
         allow_http=settings.webhook_allow_http,
         strict_content_type=settings.webhook_strict_content_type,
     )
-    alerts = engine.alerts = _operator_alerts(settings, clock, sender)
+    alerts = engine.alerts = operator_alerts(settings, clock, sender)
     watch = engine.watch = EndpointWatch(
         live=live,
         upkeep=upkeep,
@@ -765,16 +556,6 @@ async def _compose(  # noqa: PLR0917 - called once
     )
     notes = [] if first_key is None else [f"first admin key, shown this once: {first_key}"]
     return gateway.before(app), notes
-
-
-def _operator_alerts(settings: Settings, clock: Clock, sender: WebhookClient) -> OperatorAlerts:
-    endpoint = None
-    if settings.operator_webhook_url is not None:
-        try:
-            endpoint = parse_address(settings.operator_webhook_url, allow_http=settings.webhook_allow_http)
-        except InvalidRequest as refused:
-            raise Misconfigured((Problem("operator_webhook_url", refused.message),)) from refused
-    return OperatorAlerts(sender=sender, endpoint=endpoint, clock=clock, user_agent=USER_AGENT)
 
 
 def _new_uuid() -> str:

@@ -17,13 +17,14 @@ from collections.abc import Callable
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bellwire.compose import Development, Server, open_server
+from bellwire.compose import Development, open_server
 from bellwire.console.gate import PREFIX as CONSOLE_PREFIX
 from bellwire.console.gate import ConsoleGate
 from bellwire.engine.faults import Faults
 from bellwire.errors import InvalidRequest, Misconfigured, Problem
 from bellwire.observe.attempts import Listener
 from bellwire.observe.system_clock import SystemClock
+from bellwire.running import Server
 from bellwire.settings import Settings
 from bellwire.storage.reset import empty_directory
 

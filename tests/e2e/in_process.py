@@ -15,11 +15,12 @@ import uvicorn
 from bellwire.api.http_protocol import HttpProtocol
 from bellwire.cli.listener_config import listener_config
 from bellwire.cli.listening_socket import listening_socket
-from bellwire.compose import Server, open_server
+from bellwire.compose import open_server
 from bellwire.configuration import load_settings
 from bellwire.development import open_dev_server
 from bellwire.engine.seed import DemoCredentials
 from bellwire.observe.system_clock import SystemClock
+from bellwire.running import Server
 from bellwire.settings import Mode
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -16,10 +16,10 @@ from bellwire.cli.data_directory import DEV_DIRECTORY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from bellwire.compose import Server
     from bellwire.engine.seed import DemoCredentials
     from bellwire.model.attempt import Attempt
     from bellwire.model.event import Event
+    from bellwire.running import Server
     from bellwire.settings import Settings
 
 

@@ -21,9 +21,10 @@ from bellwire.cli.data_directory import record_server_url
 from bellwire.cli.failure import CommandFailed
 from bellwire.cli.listener_config import listener_config
 from bellwire.cli.listening_socket import listening_socket
-from bellwire.compose import Server, open_server
+from bellwire.compose import open_server
 from bellwire.development import open_dev_server
 from bellwire.observe.system_clock import SystemClock
+from bellwire.running import Server
 from bellwire.settings import Settings, local_url
 
 STOP_SECONDS = 15

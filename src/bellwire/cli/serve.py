@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bellwire.compose import Server
+    from bellwire.running import Server
     from bellwire.settings import Settings
 
 

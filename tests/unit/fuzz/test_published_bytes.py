@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bellwire.families import presence
-from tests.unit.api.test_publish import Endpoint
+from tests.unit.api.test_publish import LIMITS, Endpoint
 
 TOPIC = "/restapi/v1.0/account/400100/extension/400101/presence"
 GOOD = json.dumps({"event": TOPIC, "body": dict(presence.FAMILY.sample)}).encode()
@@ -35,6 +35,8 @@ BAD = [
     b"9" * 5000,
 ]
 lines = st.lists(st.one_of(st.just(GOOD), st.sampled_from(BAD), st.binary(max_size=40)), max_size=8)
+LARGEST_JSON = LIMITS.json_bytes
+"""Bytes."""
 media_types = st.sampled_from(["application/json", "application/x-ndjson"])
 
 
@@ -62,6 +64,7 @@ def publish(pieces: list[bytes], media: str) -> tuple[int, dict[str, Any], int]:
 @example(b"[" * 15_000, "application/json")
 @example(b'{"event":' * 20_000, "application/x-ndjson")
 @example(b"1e999999999", "application/json")
+@example(b" " * (LARGEST_JSON + 1), "application/json")
 def test_any_bytes_are_counted_or_refused(body: bytes, media: str) -> None:
     status, answer, logged = publish([body], media)
 
@@ -70,7 +73,8 @@ def test_any_bytes_are_counted_or_refused(body: bytes, media: str) -> None:
         assert logged == answer["accepted"]
         assert len(answer["rejected"]) == min(100, answer["rejectedCount"])
     else:
-        assert (status, logged) == (400, 0)
+        is_too_large = media == "application/json" and len(body) > LARGEST_JSON
+        assert (status, logged) == (413 if is_too_large else 400, 0)
         assert answer["errorCode"] in {"CMN-101", "CMN-103"}
 
 
