@@ -62,9 +62,9 @@ def _keep(data: Path, directory: Path, keep: Path, seed: int, seconds: float) ->
     kept.mkdir(parents=True)
     if data.exists():
         shutil.copytree(data, kept / "data")
-    output = data.with_name("data-output")
-    if output.exists():
-        shutil.copy(output, kept / "data-output")
+    for output in (data.with_name("data-output"), directory / "scratch" / "output"):
+        if output.exists():
+            shutil.copy(output, kept)
     for line in how_to_look(seed, seconds, kept / "data"):
         say(line)
 

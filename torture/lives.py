@@ -19,6 +19,7 @@ from tests.e2e.processes import env_of
 from torture.endpoints import Endpoint
 
 LOOKED_AT_SECONDS = 0.25
+TRACEBACK = "Traceback (most recent call last)"
 BUSY = {429, 503, 507}
 """Answers after which one asks again."""
 
@@ -36,6 +37,10 @@ class Lives:
         """How many lives have."""
         self.on_record: dict[tuple[str, str], int] = {}
         """(subscription, uuid) of the deliveries on disk, and at the end of which life they first were."""
+        self.output = scratch / "output"
+        """What all of them wrote."""
+        self.tracebacks: list[str] = []
+        """Of lives that wrote one: which, and its end."""
         self.clock = ClockFile(scratch / "clock")
         self.peak_rss_bytes = 0
         self.first_rss_bytes = 0
@@ -104,6 +109,11 @@ class Lives:
         """Wait until all that the dead process sent has come, and look at its history."""
         for endpoint in self._endpoints:
             await endpoint.all_has_come()
+        said = self.process.output()
+        with self.output.open("a") as file:
+            file.write(f"── process {self.ended}\n{said}\n")
+        if TRACEBACK in said:
+            self.tracebacks.append(f"process {self.ended} wrote a traceback: {said.partition(TRACEBACK)[2][-1500:]}")
         for delivery in await asyncio.to_thread(self.records.delivered):
             self.on_record.setdefault(delivery, self.ended)
         self.ended += 1

@@ -95,7 +95,7 @@ def how_to_look(seed: int, seconds: float, data: Path) -> Iterator[str]:
     """Where a rule was broken."""
     place = shlex.quote(str(data))
     yield f"again:    make torture SECONDS={seconds:g} SEED={seed}"
-    yield f"kept:     {place}, and what the last process said in {place}-output"
+    yield f"kept:     {place}; beside it what the processes wrote: output, and of the last one data-output"
     yield f"check it: .venv/bin/bellwire check --data {place}"
     yield f"look:     .venv/bin/bellwire dev --no-traffic --data {place} & .venv/bin/bellwire deliveries --help"
 

@@ -104,9 +104,11 @@ class Torture:
             sockets = [asyncio.create_task(session.run()) for session in self.sessions]
             await self._suffer()
             await self._drain()
-            for session in self.sessions:
-                session.stop()
-            await asyncio.gather(*sockets)
+            for socket in sockets:
+                socket.cancel()
+            for ended in await asyncio.gather(*sockets, return_exceptions=True):
+                if not isinstance(ended, asyncio.CancelledError):
+                    raise ended or AssertionError("a session ended by itself")
             say("everything is still; the books are opened")
             async with asyncio.timeout(CLOSING_SECONDS):
                 return await self._judge(started)
@@ -185,6 +187,7 @@ class Torture:
         complaints = [
             *verdict.complaints,
             *self.blows.problems,
+            *self.lives.tracebacks,
             *(problem for session in self.sessions for problem in session.problems),
             *(error for user in users for error in user.errors),
             *sms,

@@ -20,7 +20,7 @@ from torture.ledger import Ledger, Promised, Term
 from torture.lives import Lives
 from torture.plan import At, Drop, Wanted
 from torture.publishers import FILTERS
-from torture.user import User
+from torture.user import UNAUTHORIZED, User
 
 
 class Session:
@@ -38,11 +38,10 @@ class Session:
         self._socket: RawSocket | None = None
         self._wsc: str | None = None
         self._away_seconds = 0.0
-        self._stopping = False
 
     async def run(self) -> None:
-        """Be connected, and connect again."""
-        while not self._stopping:
+        """Be connected, and connect again, until cancelled."""
+        while True:
             await asyncio.sleep(self._away_seconds)
             self._away_seconds = 0.0
             try:
@@ -50,7 +49,10 @@ class Session:
                 await self._read()
             except (httpx.TransportError, OSError, AssertionError, TimeoutError):
                 await asyncio.sleep(0.1)
-            self._socket = None
+            finally:
+                if self._socket is not None:
+                    self._socket.cut()
+                self._socket = None
 
     async def follow(self, drops: Sequence[At[Drop]], began: float) -> None:
         loop = asyncio.get_running_loop()
@@ -61,21 +63,26 @@ class Session:
                 self._socket.cut()
                 self.counts["dropped"] += 1
 
-    def stop(self) -> None:
-        self._stopping = True
-        if self._socket is not None:
-            self._socket.cut()
-
     async def _connect(self) -> None:
         server, http = await self._lives.server()
         login = await self.user.login(server, http)
         answer = await login.call("POST", "/restapi/oauth/wstoken")
-        if answer.status_code != 200:
+        if answer.status_code == UNAUTHORIZED:
             await self.user.renew(login)
+        if answer.status_code != 200:
             raise AssertionError(answer.text)
         token = answer.json()
         address = f"{token['uri']}?access_token={token['ws_access_token']}"
         socket = await RawSocket.connected(address if self._wsc is None else f"{address}&wsc={self._wsc}")
+        try:
+            await self._begin(socket)
+        except BaseException:
+            socket.cut()
+            raise
+        self._socket = socket
+
+    async def _begin(self, socket: RawSocket) -> None:
+        """Ask for the session back, or begin another."""
         details = await socket.details()
         if self._wsc is not None:
             self._note_recovery(details.get("recoveryState"), details.get("recoveryErrorCode"))
@@ -88,7 +95,6 @@ class Session:
             name = f"{self._name} {len(self.promised) + 1}"
             self.promised.append(Promised(made["id"], name, self._ledger, [term]))
             self._wsc = socket.wsc or None
-        self._socket = socket
 
     def _note_recovery(self, state: str | None, code: str | None) -> None:
         if state == "Successful":

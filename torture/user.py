@@ -80,5 +80,6 @@ class User:
             try:
                 await login.refresh()
                 self._login = login
-            except AssertionError:
-                self._login = None
+            except AssertionError as refused:
+                if "invalid_grant" in str(refused):  # and not only out of room for the moment
+                    self._login = None

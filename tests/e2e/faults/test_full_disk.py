@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.faults.endpoints import Gated
+from tests.e2e.faults.endpoints import until as endpoint_until
 from tests.e2e.faults.load import Inbox, Producer, Server, figure, reached
 from tests.e2e.faults.nursery import Nursery
 from tests.e2e.faults.small_disk import MIB, CannotMount, Filler, kept_full, mounted
@@ -204,6 +206,37 @@ async def test_a_disk_without_a_byte_left_loses_nothing_that_was_acknowledged(da
     assert "is full; make room" in complaint
     inbox.assert_key_order()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+async def test_output_that_goes_to_the_full_disk_as_well_disturbs_no_delivery(data: Path, nursery: Nursery) -> None:
+    """What `dev` prints of each attempt can't be written, in the middle of the attempt's outcome."""
+    filler, gated = Filler(data), Gated()
+    async with gated.listening():
+        with nursery.dev(data / "inner") as process:  # its output is beside that
+            server = await reached(process, data / "inner")
+            subscription = await server.subscribe(gated.url)
+            uuids = [f"one-{number}" for number in range(20)]
+            await server.publish([server.message(uuid, key="one", direction="Outbound") for uuid in uuids])
+
+            async def taken() -> list[str]:
+                return [notification["uuid"] for notification in gated.taken]
+
+            async def received() -> int:
+                return len(gated.received)
+
+            await endpoint_until(received, bool)
+            output = data / "inner-output"
+            with output.open("a") as file:  # a page that the file has already could take more
+                file.write("\n" * (-output.stat().st_size % os.sysconf("SC_PAGE_SIZE")))
+            async with kept_full(filler):
+                gated.gate.set()
+                await endpoint_until(taken, lambda taken: len(taken) >= len(uuids))
+            filler.go()
+            attempts = await endpoint_until(
+                lambda: server.attempts(subscription, outcome="delivered"), lambda found: len(found) >= len(uuids)
+            )
+    assert await taken() == uuids
+    assert [attempt["uuid"] for attempt in attempts] == uuids
 
 
 async def test_any_other_error_of_the_disk_ends_the_process_and_the_next_one_delivers(
