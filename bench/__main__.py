@@ -31,7 +31,7 @@ WORKLOADS: dict[str, list[str]] = {
     "match": ["--million"],
     "log": [],
     "sender": [],
-    "end_to_end": ["--rounds", "2", "--events", "30000", "--latency"],
+    "end_to_end": ["--rounds", "3", "--events", "30000", "--latency"],
     "usual_way": [],
     "growth": [],
     "start": [],
