@@ -231,16 +231,31 @@ class Connection(asyncio.Protocol):
     # Steps.
 
     def _succeed(self, post: Post, status: int) -> None:
-        """All of a clean answer came at once, and the connection is to be kept: as `_conclude` does it."""
+        """All of a clean answer of success came, and the connection is to be kept."""
+        now = self._answered(post, is_clean=True)
+        if now is not None:
+            post.finish(now, None, status)
+
+    def _answered(self, post: Post, *, is_clean: bool) -> float | None:
+        """The final head is complete. The connection is let go of first, so that whoever is told of the outcome and
+        sends the next notification finds it.
+
+        Returns:
+            the time; None where it is too late for an answer, which was the outcome then.
+        """
         now = self._clock.monotonic()
         if now - post.started > self._timeout:
             self._keeper.allow_for_standstill(now)
         self.post = None
-        self._keeper.free(self, now)
+        if is_clean:
+            self._keeper.free(self, now)
+        else:
+            self.draining = True
+            self._drain()
         if now - post.started > self._timeout:
             post.finish(now, FailureCode.RESPONSE_TIMEOUT, detail=sentence(FailureCode.RESPONSE_TIMEOUT))
-        else:
-            post.finish(now, None, status)
+            return None
+        return now
 
     def _wait_for_head(self, post: Post, data: bytes) -> None:
         if self._extra:
@@ -253,8 +268,7 @@ class Connection(asyncio.Protocol):
             self._partial_head += data
 
     def _conclude(self, post: Post, status: int, data: bytes) -> None:
-        """The final head is complete: settle the outcome, and free the connection first, so that whoever is told of
-        the outcome and sends the next notification finds it."""
+        """The final head is complete: settle the outcome."""
         raw = data
         if self._partial_head is not None:
             self._partial_head += data
@@ -266,17 +280,8 @@ class Connection(asyncio.Protocol):
                 self._known.remember(data, status)
             self._succeed(post, status)
             return
-        now = self._clock.monotonic()
-        if now - post.started > self._timeout:
-            self._keeper.allow_for_standstill(now)
-        self.post = None
-        if is_clean:
-            self._keeper.free(self, now)
-        else:
-            self.draining = True
-            self._drain()
-        if now - post.started > self._timeout:
-            post.finish(now, FailureCode.RESPONSE_TIMEOUT, detail=sentence(FailureCode.RESPONSE_TIMEOUT))
+        now = self._answered(post, is_clean=is_clean)
+        if now is None:
             return
         failure = failure_of_status(status)
         if failure is None:
