@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -28,14 +28,13 @@ from bellwire.model.directory import Status
 from bellwire.model.event import Event, Facts
 from bellwire.model.identity import ApiKey
 from bellwire.model.ids import AccountId, ExtensionId, Partition
+from bellwire.model.instants import to_milliseconds
 from bellwire.ports.clock import Clock
 from bellwire.ports.event_log import Appended, EventLog
 
 _UUID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_AUDIENCE = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST_MS = 0
 _LATEST_MS = 253_402_300_799_999
 
@@ -303,7 +302,7 @@ def _parse_time(text: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    milliseconds = (moment - _EPOCH) // _MILLISECOND  # not by `timestamp()`: a float of the far future is not exact
+    milliseconds = to_milliseconds(moment)
     return milliseconds if _EARLIEST_MS <= milliseconds <= _LATEST_MS else None
 
 

@@ -8,11 +8,12 @@ and are not packed.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from bellwire.model.ids import AccountId, ClientId, ExtensionId, Position, SubscriptionId
+from bellwire.model.instants import from_microseconds, to_microseconds
 from bellwire.model.subscription import (
     Blacklisting,
     DisabledFilter,
@@ -23,9 +24,6 @@ from bellwire.model.subscription import (
     TransportType,
     WebhookDelivery,
 )
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class _Version(msgspec.Struct, array_like=True, gc=False):
@@ -60,7 +58,7 @@ def pack(subscription: Subscription) -> bytes:
     """All but the fields that `unpack` takes."""
     webhook, blacklisting = subscription.webhook, subscription.blacklisting
     record = _Record(
-        _micros(subscription.created_at),
+        to_microseconds(subscription.created_at),
         subscription.lifetime_seconds,
         tuple([_Version(v.version, v.filters, v.from_position, v.until_position) for v in subscription.versions]),
         None if webhook is None else webhook.address,
@@ -72,7 +70,7 @@ def pack(subscription: Subscription) -> bytes:
         record.verification_token_sealed = webhook.verification_token_sealed
         record.signing_secret_sealed = webhook.signing_secret_sealed
     if blacklisting is not None:
-        record.blacklisted_us = _micros(blacklisting.at)
+        record.blacklisted_us = to_microseconds(blacklisting.at)
         record.blacklisted_reason = blacklisting.reason
     record.status = subscription.status
     record.paused = subscription.paused
@@ -100,7 +98,7 @@ def unpack(
         )
     blacklisting = None
     if record.blacklisted_us is not None:
-        blacklisting = Blacklisting(at=_moment(record.blacklisted_us), reason=record.blacklisted_reason)
+        blacklisting = Blacklisting(at=from_microseconds(record.blacklisted_us), reason=record.blacklisted_reason)
     return Subscription(
         id=id_,
         api=record.api,
@@ -123,18 +121,10 @@ def unpack(
         disabled_filters=tuple(
             [DisabledFilter(filter=text, reason=why, message=said) for text, why, said in record.disabled_filters]
         ),
-        created_at=_moment(record.created_us),
+        created_at=from_microseconds(record.created_us),
         expires_at=expires_at,
         lifetime_seconds=record.lifetime_seconds,
         status=record.status,
         blacklisting=blacklisting,
         paused=record.paused,
     )
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

@@ -12,18 +12,17 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from bellwire.model.ids import AccountId
+from bellwire.model.instants import to_milliseconds
 from bellwire.model.sms import ConsentStatus
 from bellwire.model.sms_records import Batch, Message
 from bellwire.sms.bodies import batch_body, message_body
 
 _NAMESPACE = uuid.UUID("7a3c2f0e-1d44-5b7e-9a65-3f0f6f2b8d11").bytes
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def batch_event(batch: Batch) -> SmsEvent:
         f"/restapi/v1.0/account/{batch.account_id}/a2p-sms/batches/{batch.id}",
         _uuid(f"batch {batch.id} {batch.status.value} {batch.processed}"),
         msgspec.json.encode(batch_body(batch)),
-        _milliseconds(batch.modified_at),
+        to_milliseconds(batch.modified_at),
     )
 
 
@@ -55,7 +54,7 @@ def message_event(message: Message) -> SmsEvent:
         f"/restapi/v1.0/account/{message.account_id}/a2p-sms/messages",
         _uuid(f"message {message.id} {message.status.value}"),
         msgspec.json.encode(message_body(message)),
-        _milliseconds(message.modified_at),
+        to_milliseconds(message.modified_at),
     )
 
 
@@ -73,7 +72,7 @@ def opt_out_event(  # noqa: PLR0917 - the columns of a change
         f"/restapi/v1.0/account/{account}/a2p-sms/opt-outs",
         _uuid(f"consent {change}"),
         msgspec.json.encode(body),
-        _milliseconds(at),
+        to_milliseconds(at),
     )
 
 
@@ -84,7 +83,3 @@ def _uuid(what: str) -> str:
     digest[8] = digest[8] & 0x3F | 0x80
     name = digest.hex()
     return f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
-
-
-def _milliseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MILLISECOND

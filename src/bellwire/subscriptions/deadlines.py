@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bellwire.model.ids import SubscriptionId
+from bellwire.model.instants import EPOCH
 
 _SLACK = 64
 """Outdated entries that are not worth sweeping."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOT = timedelta(minutes=1)
 
 
@@ -97,4 +97,4 @@ class Deadlines:
 
 
 def _slot_of(moment: datetime) -> int:
-    return (moment - _EPOCH) // _SLOT
+    return (moment - EPOCH) // _SLOT

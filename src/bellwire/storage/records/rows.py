@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, Select, Table, insert, update
 
 from bellwire.model.identity import Session, TokenPair
+from bellwire.model.instants import from_microseconds
 from bellwire.model.subscription import (
     Blacklisting,
     DisabledFilter,
@@ -21,7 +21,6 @@ from bellwire.model.subscription import (
     TransportType,
     WebhookDelivery,
 )
-from bellwire.storage.records.tables import EPOCH
 
 R = TypeVar("R")
 Row = dict[str, Any]
@@ -112,13 +111,13 @@ def subscription_from(row: Sequence[Any], versions: tuple[FilterVersion, ...]) -
         else WebhookDelivery(address=address, verification_token_sealed=token, signing_secret_sealed=signing),
         versions=versions,
         disabled_filters=() if disabled == "[]" else _disabled_filters(disabled),
-        created_at=EPOCH + timedelta(microseconds=created),
-        expires_at=EPOCH + timedelta(microseconds=expires),
+        created_at=from_microseconds(created),
+        expires_at=from_microseconds(expires),
         lifetime_seconds=lifetime,
         status=_STATUSES[status],
         blacklisting=None
         if blacklisted_at is None
-        else Blacklisting(at=EPOCH + timedelta(microseconds=blacklisted_at), reason=blacklisted_reason),
+        else Blacklisting(at=from_microseconds(blacklisted_at), reason=blacklisted_reason),
         paused=bool(paused),
     )
 

@@ -7,7 +7,7 @@ its record must stay writable while the engine is still letting go of one whose 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -32,13 +32,11 @@ from sqlalchemy.types import TypeDecorator
 
 from bellwire.model.directory import ExtensionType, Status
 from bellwire.model.identity import BlacklistPolicy, Grant, KeyKind
+from bellwire.model.instants import from_microseconds, to_microseconds
 from bellwire.model.permission import Permission, UserPermission
 from bellwire.model.subscription import SubscriptionApi, SubscriptionStatus, TransportType
 
 Condition = ColumnElement[bool]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -48,10 +46,10 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - EPOCH) // _MICROSECOND
+        return None if value is None else to_microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        return None if value is None else from_microseconds(value)
 
 
 class Members(TypeDecorator[frozenset[Any]]):
