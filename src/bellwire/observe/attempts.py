@@ -74,11 +74,7 @@ class AttemptWatch:
             self._write(attempt, event)
         if self._traces is not None and event is not None and event.trace is not None:
             self._traces.attempted(attempt, event.trace)
-        for listener in self._listeners:
-            try:
-                listener(attempt, event)
-            except Exception:  # noqa: BLE001 - whatever it is, it is said, and delivery goes on
-                self._failed(attempt)
+        self._tell(attempt, event)
 
     def sent_over_sockets(self, attempts: Sequence[Attempt], event: Event) -> None:
         """The same for notifications of one event that were written to sockets, all of them clean first attempts."""
@@ -90,16 +86,16 @@ class AttemptWatch:
         self._delivered += many
         self._durations.observe_many(0.0, many)
         self._end_to_end.observe_many((attempts[0].started_ms - since_ms) / 1e3, many)
-        for listener in self._listeners:
-            for attempt in attempts:
-                try:
-                    listener(attempt, event)
-                except Exception:  # noqa: BLE001 - as above
-                    self._failed(attempt)
+        for attempt in attempts:
+            self._tell(attempt, event)
 
-    def _failed(self, attempt: Attempt) -> None:
+    def _tell(self, attempt: Attempt, event: Event | None) -> None:
         """A listener that fails is its own affair: the attempt's notification has to be finished all the same."""
-        self._log.exception("attempts.listener_failed", notification_id=attempt.uuid)
+        for listener in self._listeners:
+            try:
+                listener(attempt, event)
+            except Exception:  # noqa: BLE001 - whatever it is, it is said, and delivery goes on
+                self._log.exception("attempts.listener_failed", notification_id=attempt.uuid)
 
     def _write(self, attempt: Attempt, event: Event | None) -> None:
         clean = attempt.outcome is AttemptOutcome.DELIVERED and attempt.number == 1
