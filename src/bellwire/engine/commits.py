@@ -44,8 +44,6 @@ class Commits:
         self._on_removed = on_removed
         self._on_fatal = on_fatal
         self._dirty = asyncio.Event()
-        self._is_dirty = False
-        """As the event has it, at a quarter of the price of setting it again."""
 
     async def claim(self, partition: Partition) -> Recovery:
         """Take over the partition, and learn what was settled before."""
@@ -57,9 +55,7 @@ class Commits:
 
     def soon(self) -> None:
         """Something gathered: commit it within `DeliveryLimits.commit_every`."""
-        if not self._is_dirty:
-            self._is_dirty = True
-            self._dirty.set()
+        self._dirty.set()
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
@@ -67,7 +63,6 @@ class Commits:
             await self._dirty.wait()
             await asyncio.sleep(self._limits.commit_every)
             self._dirty.clear()
-            self._is_dirty = False
             if not await self.now():
                 await asyncio.sleep(self._limits.commit_again_after)
 
