@@ -3,6 +3,7 @@
     admin_accounts       accounts, extensions, numbers, devices
     admin_applications   applications
     admin_credentials    users' passwords, JWTs, publisher and admin keys
+    admin_scope          what a request's key reaches
     admin_router         what their routes have in common
     admin_views          what is answered, and how lists are paged
 
@@ -13,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from bellwire.api.admin_accounts import account_routes, device_routes, extension_routes, number_routes
 from bellwire.api.admin_applications import application_routes
 from bellwire.api.admin_credentials import jwt_routes, key_routes, login_routes
-from bellwire.api.query_parameters import refuse_unknown_parameters
-from bellwire.engine.provision import Provisioning, Scope
+from bellwire.api.admin_scope import scope_by
+from bellwire.engine.provision import Provisioning
 from bellwire.model.identity import ApiKey, KeyKind
 
 
@@ -30,9 +31,7 @@ def admin_routes(*, provisioning: Provisioning, admin: Callable[..., Awaitable[A
         admin: a FastAPI dependency that gives the enabled admin key of the request, or raises `Unauthenticated`.
     """
 
-    async def scope(request: Request, key: ApiKey = Depends(admin)) -> Scope:
-        refuse_unknown_parameters(request)
-        return Scope.of(key)
+    scope = scope_by(admin)
 
     return [
         account_routes(provisioning.accounts, scope),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from bellwire.api.admin_router import admin_router
+from bellwire.api.admin_scope import ScopeOf
 from bellwire.api.admin_views import (
     AccountPath,
     AccountView,
@@ -16,7 +17,6 @@ from bellwire.api.admin_views import (
     NumberView,
     PageView,
     Part,
-    ScopeOf,
     page_view,
 )
 from bellwire.api.problems import documented

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from bellwire.api.admin_router import admin_router
+from bellwire.api.admin_scope import ScopeOf
 from bellwire.api.admin_views import (
     ApplicationSecretView,
     ApplicationView,
     ClientPath,
     PageView,
     Part,
-    ScopeOf,
     page_view,
 )
 from bellwire.api.problems import documented

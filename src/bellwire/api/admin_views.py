@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
@@ -12,7 +11,6 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from bellwire.api.model import ApiModel
-from bellwire.engine.provision import Scope
 from bellwire.engine.provision_applications import ApplicationWithSecret
 from bellwire.engine.provision_credentials import JwtWithToken, KeyWithSecret
 from bellwire.engine.provision_scope import Page
@@ -20,9 +18,6 @@ from bellwire.model.directory import ExtensionType, Status
 from bellwire.model.identity import BlacklistPolicy, Grant, JwtCredential, KeyKind, UserLogin
 from bellwire.model.ids import AccountId, ClientId, ExtensionId
 from bellwire.model.permission import Permission, UserPermission
-
-ScopeOf = Callable[..., Awaitable[Scope]]
-"""A FastAPI dependency: what the request's key reaches."""
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
+from bellwire.api.admin_scope import ScopeOf, scope_by
 from bellwire.api.explain_views import NotificationExplanationView
 from bellwire.api.history_views import (
     ID,
@@ -41,7 +42,6 @@ from bellwire.api.history_views import (
     time_range,
 )
 from bellwire.api.problems import Responses, documented
-from bellwire.api.query_parameters import refuse_unknown_parameters
 from bellwire.api.routing import api_router
 from bellwire.delivery.failures import sentence
 from bellwire.engine.deliver import Deliveries
@@ -65,8 +65,6 @@ FailureQuery = Annotated[FailureCode | None, Query(description="Why it failed; s
 EventQueryName = Annotated[str | None, Query(alias="event", pattern=NAME, description="Position or uuid of the event.")]
 ReplayQuery = Annotated[ReplayId | None, Query(alias="replay", pattern=ID, description="Made by this replay.")]
 SubscriptionQuery = Annotated[SubscriptionId | None, Query(alias="subscription", pattern=ID)]
-
-ScopeOf = Callable[..., Awaitable[Scope]]
 
 
 def attempt_search(
@@ -105,9 +103,7 @@ def history_routes(
         admin: a FastAPI dependency that gives the enabled admin key of the request, or raises `Unauthenticated`.
     """
 
-    async def scope(request: Request, key: ApiKey = Depends(admin)) -> Scope:
-        refuse_unknown_parameters(request)
-        return Scope.of(key)
+    scope = scope_by(admin)
 
     return [
         _event_routes(lookback, scope),
