@@ -31,16 +31,16 @@ class Unacceptable(Exception):
     """A value that a setting does not take; each argument is a text that says what it takes."""
 
 
-def as_text(value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 2048:
-        raise Unacceptable("must be a text of 1 to 2048 characters")
-    return value
+def text_up_to(longest: int) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= longest:
+            raise Unacceptable(f"must be a text of 1 to {longest} characters")
+        return value
+
+    return read
 
 
-def as_sms_text(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
-        raise Unacceptable("must be a text of 1 to 1000 characters")
-    return value
+as_text = text_up_to(2048)
 
 
 def ascii_text(longest: int) -> Callable[[object], str]:

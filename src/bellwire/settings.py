@@ -26,7 +26,6 @@ from bellwire.setting_values import (
     as_path,
     as_price,
     as_public_url,
-    as_sms_text,
     as_text,
     as_yes_or_no,
     ascii_text,
@@ -34,6 +33,7 @@ from bellwire.setting_values import (
     list_of,
     one_of,
     optional,
+    text_up_to,
 )
 
 T = TypeVar("T")
@@ -429,14 +429,14 @@ class Settings:
         "limit it.",
     )
     sms_opt_out_reply: str | None = _setting(
-        optional(as_sms_text),
+        optional(text_up_to(1000)),
         None,
         takes="a text of 1 to 1000 characters",
         help="What a recipient is answered who opts out with a keyword. By default nothing: that is left to the "
         "application.",
     )
     sms_opt_in_reply: str | None = _setting(
-        optional(as_sms_text),
+        optional(text_up_to(1000)),
         None,
         takes="a text of 1 to 1000 characters",
         help="What a recipient is answered who opts in again with a keyword.",
