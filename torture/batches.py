@@ -5,7 +5,6 @@ The simulated carrier picks an outcome by the recipient's last digits, so that i
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from bellwire.testing.receiver import ReceivedRequest, WebhookReceiver
 from tests.e2e.faults.sms_outcomes import ENDINGS, expected_steps
+from torture.times import sleep_until
 from torture.user import User
 
 A2P = "/restapi/v1.0/account/~/a2p-sms"
@@ -52,9 +52,8 @@ class Batches:
         assert answer.status_code == 200, answer.text
 
     async def follow(self, times: Sequence[float], began: float) -> None:
-        loop = asyncio.get_running_loop()
         for number, at in enumerate(times):
-            await asyncio.sleep(max(0.0, began + at - loop.time()))
+            await sleep_until(began + at)
             await self._hand_in(Batch(number, list(_recipients(number))))
 
     def are_told(self) -> bool:

@@ -13,6 +13,7 @@ from random import Random
 from tests.e2e.faults.small_disk import MIB, Filler, kept_full
 from torture.lives import Lives
 from torture.plan import ADVANCE_SECONDS, Advance, Blow, Dealt, FillDisk, Freeze, Jump, Kill, Stretch, Terminate
+from torture.times import sleep_until
 from torture.torn_tail import tear
 
 AFTERMATH_SECONDS = 1.0
@@ -37,7 +38,7 @@ class Blows:
         """In these stretches of time, for as long as each lasts."""
         remaining = iter(blows)
         for stretch in stretches:
-            await asyncio.sleep(max(0.0, stretch.from_ - self._now()))
+            await sleep_until(stretch.from_, self._now)
             while self._now() < stretch.until and (dealt := next(remaining, None)) is not None:
                 await asyncio.sleep(dealt.after_seconds)
                 async with self._disturbing():

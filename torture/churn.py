@@ -18,6 +18,7 @@ from torture.ledger import Ledger, Promised
 from torture.lives import Lives
 from torture.plan import At, Change, Pause, Refilter, Subscribe, Unsubscribe, Wanted
 from torture.publishers import FILTERS
+from torture.times import due, loop_time
 from torture.user import User
 
 PATH = "/restapi/v1.0/subscription"
@@ -37,10 +38,8 @@ class Subscriber:
         self._count = 0
 
     async def follow(self, changes: Sequence[At[Change]], began: float) -> None:
-        loop = asyncio.get_running_loop()
-        for at in changes:
-            await asyncio.sleep(max(0.0, began + at.seconds - loop.time()))
-            match at.step:
+        async for step in due(changes, began):
+            match step:
                 case Subscribe(wanted):
                     await self.subscribe(wanted)
                 case Refilter(wanted):
@@ -58,7 +57,7 @@ class Subscriber:
         name = f"{self._endpoint.name} {self._count}"
         mode = {"transportType": "WebHook", "address": self._endpoint.url}
         body = {"eventFilters": [FILTERS[wanted]], "deliveryMode": mode}
-        asked = self._now()
+        asked = loop_time()
         while True:
             answer = await self._user.call("POST", PATH, json=body)
             if answer is not None and answer.status_code == 200:
@@ -66,7 +65,7 @@ class Subscriber:
             if answer is not None:
                 self._ledger.problems.append(f"{self._endpoint.name}: subscribing was answered {answer.text}")
             await self._delete_orphans(wanted, asked)
-        self._promised = self._ledger.promise(str(answer.json()["id"]), name, wanted, asked=asked, answered=self._now())
+        self._promised = self._ledger.promise(str(answer.json()["id"]), name, wanted, asked=asked, answered=loop_time())
         self.counts["made"] += 1
         return self._promised
 
@@ -77,18 +76,18 @@ class Subscriber:
 
     async def _refilter(self, wanted: Wanted) -> None:
         assert self._promised is not None
-        asked = self._now()
+        asked = loop_time()
         answer = await self._user.until_answered("PUT", f"{PATH}/{self._id}", json={"eventFilters": [FILTERS[wanted]]})
         self._expect(answer, {200})
-        self._promised.change(wanted, asked=asked, answered=self._now())
+        self._promised.change(wanted, asked=asked, answered=loop_time())
         self.counts["changed"] += 1
 
     async def _unsubscribe(self) -> None:
         assert self._promised is not None
-        asked = self._now()
+        asked = loop_time()
         answer = await self._user.until_answered("DELETE", f"{PATH}/{self._id}")
         self._expect(answer, {204, GONE})
-        self._promised.end(asked=asked, answered=self._now())
+        self._promised.end(asked=asked, answered=loop_time())
         self.counts["deleted"] += 1
 
     async def _delete_orphans(self, wanted: Wanted, asked: float) -> None:
@@ -98,7 +97,7 @@ class Subscriber:
             if record["deliveryMode"].get("address") == self._endpoint.url and record["id"] not in self._known:
                 await self._user.until_answered("DELETE", f"{PATH}/{record['id']}")
                 name = f"{self._endpoint.name} orphan"
-                self._ledger.orphan(record["id"], name, wanted, asked=asked, ended=self._now())
+                self._ledger.orphan(record["id"], name, wanted, asked=asked, ended=loop_time())
 
     @property
     def _known(self) -> dict[str, Promised]:
@@ -107,7 +106,3 @@ class Subscriber:
     def _expect(self, answer: httpx.Response, statuses: set[int]) -> None:
         if answer.status_code not in statuses:
             self._ledger.problems.append(f"{self._endpoint.name}: a change was answered {answer.text}")
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

@@ -13,6 +13,7 @@ from tests.e2e.faults.load import Server
 from torture.ledger import Entry, Ledger
 from torture.lives import BUSY, Lives
 from torture.plan import Wanted
+from torture.times import loop_time
 
 SENDER = "+12025550199"
 """The number that the published events are from. Subscriptions ask for it, so that they get nothing of SMS batches."""
@@ -39,13 +40,13 @@ class Publisher:
             entries = self._enter()
             while not await self._is_taken(entries):  # noqa: ASYNC110 - a server's state tells nobody
                 await asyncio.sleep(0.05)
-            now = asyncio.get_running_loop().time()
+            now = loop_time()
             for entry in entries:
                 entry.acknowledged_at = now
             await asyncio.sleep(self._pause_seconds)
 
     def _enter(self) -> list[Entry]:
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         events = [Event(f"{self._key}-{n}", self._key, n) for n in range(self._next, self._next + self._batch)]
         self._next += self._batch
         entries = [Entry(event, now) for event in events]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -29,6 +28,7 @@ from torture.plan import ADVANCE_SECONDS, At, Breaks, Mood, Plan, Wanted
 from torture.publishers import Publisher
 from torture.report import MIB, Outcome
 from torture.sessions import Session
+from torture.times import loop_time, sleep_until
 from torture.user import User
 
 DRAIN_SECONDS = 60.0
@@ -86,7 +86,7 @@ class Torture:
 
     def now(self) -> float:
         """Seconds from the beginning."""
-        return asyncio.get_running_loop().time() - self.began
+        return loop_time() - self.began
 
     async def run(self, say: Say) -> Outcome:
         started = time.monotonic()
@@ -99,7 +99,7 @@ class Torture:
             server = await self.lives.arrive()
             self.batches = await stack.enter_async_context(_listening(self.user, server.demo["BELLWIRE_A2P_NUMBER"]))
             await self._subscribe()
-            self.began = asyncio.get_running_loop().time()
+            self.began = loop_time()
             await stack.enter_async_context(self._watching(say))
             sockets = [asyncio.create_task(session.run()) for session in self.sessions]
             await self._suffer()
@@ -136,10 +136,10 @@ class Torture:
 
     async def _break(self, breaks: tuple[At[Breaks], ...]) -> None:
         async def one(at: At[Breaks]) -> None:
-            await asyncio.sleep(max(0.0, at.seconds - self.now()))
+            await sleep_until(at.seconds, self.now)
             endpoint = self.broken[at.step.mood]
             await endpoint.breaks(at.step.mood)
-            await asyncio.sleep(max(0.0, at.step.heals_at - self.now()))
+            await sleep_until(at.step.heals_at, self.now)
             await endpoint.heals()
 
         async with asyncio.TaskGroup() as group:
@@ -263,13 +263,12 @@ async def _listening(user: User, number: str) -> AsyncIterator[Batches]:
 @contextmanager
 def a_disk(directory: Path) -> Iterator[tuple[Path, Filler | None, list[str]]]:
     """A place for the data directory, which may be filled up where one can be mounted; and what is left out if not."""
-    try:
-        disk = mounted(directory / "disk", DISK_MIB)
-        place = disk.__enter__()
-    except CannotMount as error:
-        yield directory, None, [f"disk full: {error}"]
-        return
-    try:
-        yield place, Filler(place), []
-    finally:
-        disk.__exit__(*sys.exc_info())
+    with ExitStack() as stack:
+        place, filler, left_out = directory, None, []
+        try:
+            place = stack.enter_context(mounted(directory / "disk", DISK_MIB))
+        except CannotMount as error:
+            left_out = [f"disk full: {error}"]
+        else:
+            filler = Filler(place)
+        yield place, filler, left_out

@@ -20,6 +20,7 @@ from torture.ledger import Ledger, Promised, Term
 from torture.lives import Lives
 from torture.plan import At, Drop, Wanted
 from torture.publishers import FILTERS
+from torture.times import due, loop_time
 from torture.user import UNAUTHORIZED, User
 
 
@@ -55,11 +56,9 @@ class Session:
                 self._socket = None
 
     async def follow(self, drops: Sequence[At[Drop]], began: float) -> None:
-        loop = asyncio.get_running_loop()
-        for at in drops:
-            await asyncio.sleep(max(0.0, began + at.seconds - loop.time()))
+        async for drop in due(drops, began):
             if self._socket is not None:
-                self._away_seconds = at.step.away_seconds
+                self._away_seconds = drop.away_seconds
                 self._socket.cut()
                 self.counts["dropped"] += 1
 
@@ -88,10 +87,10 @@ class Session:
             self._note_recovery(details.get("recoveryState"), details.get("recoveryErrorCode"))
         if self._wsc is None:
             if self.promised:  # nobody can ask for it any more: it was lost before a token came, or is not given back
-                self.promised[-1].end(asked=self._now(), answered=self._now())
-            asked = self._now()
+                self.promised[-1].end(asked=loop_time(), answered=loop_time())
+            asked = loop_time()
             made = await socket.subscribe(FILTERS[self._wanted])
-            term = Term(self._wanted, asked, self._now())
+            term = Term(self._wanted, asked, loop_time())
             name = f"{self._name} {len(self.promised) + 1}"
             self.promised.append(Promised(made["id"], name, self._ledger, [term]))
             self._wsc = socket.wsc or None
@@ -127,8 +126,4 @@ class Session:
                 self.problems.append(f"{self._name}: {notification['uuid']} came twice on one connection")
             seen.add(notification["uuid"])
             life = self._lives.ended
-            self.promised[-1].receive(Receipt(notification["uuid"], life, taken=True, at=self._now()))
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+            self.promised[-1].receive(Receipt(notification["uuid"], life, taken=True, at=loop_time()))
