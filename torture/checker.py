@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.e2e.faults.audit import Audit, Event, Receipt, Witness
+from tests.e2e.faults.audit import Audit, Event, Why
 from torture.ledger import Ledger, Promised
 
 
@@ -101,33 +101,19 @@ def check(found: Found) -> Verdict:
         *_wrongly_recorded(webhooks, acknowledged, found.deliveries),
     ]
     owed = [each for each in webhooks if each.witness.is_owed]
+    reasons = Counter(repeat.why for each in webhooks for repeat in audit.repeats(each.witness))
     return Verdict(
         matched=sum(each.witness.wants(event) for each in owed for event in acknowledged),
         receipts=sum(len(each.witness.receipts) for each in webhooks),
         lost=sum(len(each.witness.lacks(acknowledged)) for each in owed),
-        repeats=sum(audit.repeats(each.witness) for each in webhooks),
-        allowed=_allowed(each.witness for each in webhooks),
-        out_of_order=sum(" came before " in complaint or " after a later " in complaint for complaint in complaints),
+        repeats=reasons.total(),
+        allowed=Repeats(reasons[Why.FAILED], reasons[Why.UNRECORDED]),
+        out_of_order=sum(len(audit.out_of_order(each.witness)) for each in [*webhooks, *found.sessions]),
         missed=sum(len(each.witness.lacks(acknowledged)) for each in found.sessions),
         socket_receipts=sum(len(each.witness.receipts) for each in found.sessions),
-        socket_repeats=sum(audit.repeats(each.witness) for each in found.sessions),
+        socket_repeats=sum(len(audit.repeats(each.witness)) for each in found.sessions),
         complaints=tuple(complaints),
     )
-
-
-def _allowed(witnesses: Iterable[Witness]) -> Repeats:
-    after_failure = after_end = 0
-    for witness in witnesses:
-        before: dict[str, Receipt] = {}
-        for receipt in witness.receipts:
-            earlier = before.get(receipt.uuid)
-            if earlier is not None:
-                if not earlier.taken or earlier.life == receipt.life:
-                    after_failure += 1
-                else:
-                    after_end += 1
-            before[receipt.uuid] = receipt
-    return Repeats(after_failure, after_end)
 
 
 def _not_in_history(acknowledged: Sequence[Event], logged: Sequence[Logged]) -> Iterable[str]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 FLUSH_SECONDS = 0.05
 """How often outcomes are committed (docs/delivery.md, Promised)."""
@@ -45,6 +46,21 @@ class Receipt:
     life: int
     taken: bool
     at: float
+
+
+class Why(Enum):
+    """Why an event came again: by the first two it may, by the others it must not."""
+
+    FAILED = "the answer before was a failure, or none in time"
+    UNRECORDED = "the process ended before it could record the answer"
+    TWICE = "twice in one life"
+    ON_RECORD = "although its delivery was on record"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    receipt: Receipt
+    why: Why
 
 
 @dataclass(slots=True)
@@ -88,7 +104,7 @@ class Audit:
         return [
             *(f"{witness.name}: {uuid} is lost" for uuid in witness.lacks(self.acknowledged)),
             *self._unwanted(witness),
-            *self._out_of_order(witness),
+            *self.out_of_order(witness),
             *self._repeated(witness),
             *self._unrecorded(witness),
         ]
@@ -98,11 +114,27 @@ class Audit:
         return [
             *(f"{witness.name}: {uuid} is lost" for uuid in witness.lacks(self.acknowledged)),
             *self._unwanted(witness),
-            *self._out_of_order(witness),
+            *self.out_of_order(witness),
         ]
 
-    def repeats(self, witness: Witness) -> int:
-        return len(witness.receipts) - len({receipt.uuid for receipt in witness.receipts})
+    def repeats(self, witness: Witness) -> list[Repeat]:
+        """What came again, in order."""
+        before: dict[str, Receipt] = {}
+        late = self._answered_late(witness)
+        found = []
+        for receipt in witness.receipts:
+            earlier = before.get(receipt.uuid)
+            if earlier is not None:
+                found.append(Repeat(receipt, self._why(witness.name, earlier, receipt, late)))
+            before[receipt.uuid] = receipt
+        return found
+
+    def _why(self, name: str, earlier: Receipt, receipt: Receipt, late: Collection[str]) -> Why:
+        if not earlier.taken or receipt.uuid in late:
+            return Why.FAILED
+        if earlier.life == receipt.life:
+            return Why.TWICE
+        return Why.ON_RECORD if (name, receipt.uuid) in self.on_record[earlier.life] else Why.UNRECORDED
 
     def _answered_late(self, witness: Witness) -> set[str]:
         untaken = Counter(receipt.uuid for receipt in witness.receipts if not receipt.taken)
@@ -112,7 +144,8 @@ class Audit:
         wanted = {event.uuid for event in self.published if witness.wants(event) or witness.allows(event)}
         return [f"{witness.name}: {r.uuid} was not wanted" for r in witness.receipts if r.uuid not in wanted]
 
-    def _out_of_order(self, witness: Witness) -> list[str]:
+    def out_of_order(self, witness: Witness) -> list[str]:
+        """The complaints of that rule."""
         known = {event.uuid: event for event in self.published}
         wanted: dict[str, list[int]] = defaultdict(list)
         for event in self.published:
@@ -137,17 +170,12 @@ class Audit:
         return found
 
     def _repeated(self, witness: Witness) -> list[str]:
-        before: dict[str, Receipt] = {}
-        late = self._answered_late(witness)
         found = []
-        for receipt in witness.receipts:
-            earlier = before.get(receipt.uuid)
-            if earlier is not None and earlier.taken and receipt.uuid not in late:
-                if earlier.life == receipt.life:
-                    found.append(f"{witness.name}: {receipt.uuid} came twice in life {receipt.life}")
-                elif (witness.name, receipt.uuid) in self.on_record[earlier.life]:
-                    found.append(f"{witness.name}: {receipt.uuid} came again, and its delivery was on record")
-            before[receipt.uuid] = receipt
+        for repeat in self.repeats(witness):
+            if repeat.why is Why.TWICE:
+                found.append(f"{witness.name}: {repeat.receipt.uuid} came twice in life {repeat.receipt.life}")
+            elif repeat.why is Why.ON_RECORD:
+                found.append(f"{witness.name}: {repeat.receipt.uuid} came again, and its delivery was on record")
         return found
 
     def _unrecorded(self, witness: Witness) -> list[str]:
