@@ -27,8 +27,9 @@ import httpx
 import uvloop
 
 from bench.end_to_end import Bellwire, bellwire, event_lines
+from bench.processes import cpu_seconds
 from bench.results import row
-from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, cpu_seconds, in_parts
+from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, in_parts
 
 BUDGET = 0.6
 _MANY = {"BELLWIRE_WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100000"}

@@ -26,9 +26,9 @@ from bench.end_to_end import bellwire, event_lines, publish, wait_delivered
 from bench.filter_memory import a_subscription
 from bench.match import an_event
 from bench.peers import missing_tools, nginx
+from bench.processes import cpu_seconds
 from bench.results import curve
 from bench.stored import store
-from bench.swarm import cpu_seconds
 
 MATCHES = 2_000
 

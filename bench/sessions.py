@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import uvloop
 
 from bench.end_to_end import Bellwire, bellwire, event_lines
+from bench.processes import cpu_seconds, resident_mib
 from bench.results import row
-from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, cpu_seconds, in_parts, resident_mib
+from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, in_parts
 
 BUDGET_MIB = 1024
 _SETTINGS = {

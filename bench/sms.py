@@ -14,15 +14,14 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 
 from bench.end_to_end import Bellwire, bellwire
 from bench.peers import missing_tools, nginx
+from bench.processes import cpu_seconds, peak_mib
 from bench.results import row
 
 MAX_SECONDS = 15.0
@@ -63,18 +62,6 @@ def post(server: Bellwire, body: bytes) -> tuple[float, dict[str, object]]:
     assert answer.status_code == 201, answer.text[:500]
     said: dict[str, object] = answer.json()
     return seconds, said
-
-
-def peak_mib(pid: int) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def accept(recipients: int) -> None:

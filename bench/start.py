@@ -26,9 +26,9 @@ from pathlib import Path
 
 from bench.end_to_end import bellwire
 from bench.filter_memory import a_subscription
+from bench.processes import cpu_seconds, resident_mib
 from bench.results import comparison, row
 from bench.stored import multiply, store
-from bench.swarm import cpu_seconds, resident_mib
 
 BUDGET_SECONDS = 60.0
 BUDGET_KIB = 1.2

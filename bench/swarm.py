@@ -11,7 +11,6 @@ import json
 import re
 import resource
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -39,26 +38,6 @@ def allow_open_files(wanted: int) -> None:
         raise RuntimeError(f"{wanted} open files are needed, and {hard} are allowed: raise `ulimit -Hn`")
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def open_files(pid: int) -> int:
-    """File descriptors of a process."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-
-
-def resident_mib(pid: int) -> float:
-    """Memory of a process, in MiB."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used of processors, all threads together."""
-    total = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        total += int((thread / "schedstat").read_text().split()[0])
-    return total / 1e9
 
 
 class SwarmSocket(asyncio.Protocol):

@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 
+from bench.processes import peak_mib
 from tests.command_line import run
 from tests.e2e.faults.jumping_clock import ClockFile
 from tests.e2e.faults.load import Server
 from tests.e2e.faults.nursery import Forked, Nursery
 from tests.e2e.faults.remains import Records
+from tests.e2e.faults.small_disk import MIB
 from tests.e2e.processes import env_of
 from torture.endpoints import Endpoint
 
@@ -123,10 +125,9 @@ class Lives:
     def look_at_memory(self) -> int:
         """The most that the process has had in memory."""
         try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-        except FileNotFoundError:
+            peak = round(peak_mib(self.process.pid) * MIB)
+        except ProcessLookupError:
             return 0
-        peak = next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")), 0)
         self.peak_rss_bytes = max(self.peak_rss_bytes, peak)
         return peak
 

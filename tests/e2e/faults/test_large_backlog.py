@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from bellwire.testing.receiver import WebhookReceiver
+from bench.processes import peak_mib
 from tests.e2e.faults.load import Server, figure, reached
 from tests.e2e.processes import BellwireProcess
 from tests.e2e.publish.publishing import NDJSON, PATH, message
@@ -35,13 +35,6 @@ def started(data: Path) -> BellwireProcess:
     """Not forked: its memory and the time of its start are what is measured."""
     environ = {"BELLWIRE_MIN_FREE_MIB": "0"}
     return BellwireProcess("dev", "--no-traffic", "--port", "0", "--data", str(data), environ=environ)
-
-
-def peak_mib(process_id: int) -> float:
-    """The most physical memory that a process had so far."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process_id}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 async def as_applications(server: Server, http: httpx.AsyncClient, number: int) -> list[Server]:

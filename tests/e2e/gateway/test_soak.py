@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, in_parts, open_files, resident_mib
+from bench.processes import open_files, resident_mib
+from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, in_parts
 from tests.e2e.processes import BellwireProcess, bellwire, env_of
 
 pytestmark = pytest.mark.timeout(300)

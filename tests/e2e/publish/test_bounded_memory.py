@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from bellwire.testing.receiver import WebhookReceiver
+from bench.processes import peak_mib
 from tests.command_line import run
 from tests.e2e.processes import BellwireProcess, env_of
 from tests.e2e.publish.publishing import NDJSON, PATH
@@ -77,13 +77,6 @@ async def stream(url: str, key: str, account: str) -> tuple[int, dict[str, int]]
     status, _, content = response.partition(b"\r\n\r\n")
     assert status.startswith(b"HTTP/1.1 202"), response[:1000]
     return number, json.loads(content)
-
-
-def peak_mib(pid: int) -> float:
-    """The most physical memory that a process had so far."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 async def test_a_stream_of_any_length_is_taken_in_bounded_memory_and_time(tmp_path: Path) -> None:
