@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from pathlib import Path
 from random import Random
 
+from tests.e2e.faults.beside import beside
 from tests.e2e.faults.nursery import Nursery
 from tests.e2e.faults.small_disk import CannotMount, Filler, mounted
 from tests.e2e.processes import bellwire
@@ -100,7 +101,7 @@ class Torture:
             self.batches = await stack.enter_async_context(_listening(self.user, server.demo["BELLWIRE_A2P_NUMBER"]))
             await self._subscribe()
             self.began = loop_time()
-            await stack.enter_async_context(self._watching(say))
+            await stack.enter_async_context(beside(self._watch(say)))
             sockets = [asyncio.create_task(session.run()) for session in self.sessions]
             await self._suffer()
             await self._drain()
@@ -223,25 +224,15 @@ class Torture:
             complaints,
         )
 
-    @asynccontextmanager
-    async def _watching(self, say: Say) -> AsyncIterator[None]:
-        """Look at the process's memory, and tell how far it is."""
-
-        async def watch() -> None:
-            told = 0.0
-            while True:
-                await asyncio.sleep(LOOKED_AT_SECONDS)
-                self.lives.look_at_memory()
-                if self.now() >= told + PROGRESS_SECONDS:
-                    told = math.floor(self.now() / PROGRESS_SECONDS) * PROGRESS_SECONDS
-                    say(self._progress())
-
-        watching = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+    async def _watch(self, say: Say) -> None:
+        """Look at the process's memory, and tell how far it is, until cancelled."""
+        told = 0.0
+        while True:
+            await asyncio.sleep(LOOKED_AT_SECONDS)
+            self.lives.look_at_memory()
+            if self.now() >= told + PROGRESS_SECONDS:
+                told = math.floor(self.now() / PROGRESS_SECONDS) * PROGRESS_SECONDS
+                say(self._progress())
 
     def _progress(self) -> str:
         receipts = sum(len(each.witness.receipts) for each in self.ledger.subscriptions.values())

@@ -70,6 +70,15 @@ class Running:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def settled(self, *, timeout: float = 20) -> None:
+        """Wait until all that was published has gone to whom it goes."""
+        async with asyncio.timeout(timeout):
+            while True:
+                ready = (await self.http.get("/bellwire/v1/ready")).json()
+                if ready["watermark"] == ready["logHead"]:
+                    return
+                await asyncio.sleep(0.02)
+
     async def subscribe(self, address: str, *filters: str, **more: Any) -> dict[str, Any]:
         """Create a webhook subscription of the demo user; the answer's body."""
         mode = {"transportType": "WebHook", "address": address, **more.pop("mode", {})}

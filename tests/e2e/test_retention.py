@@ -49,15 +49,6 @@ async def attempts_of(running: Running, subscription: str) -> list[dict[str, Any
         parameters["cursor"] = page["nextCursor"]
 
 
-async def settled(running: Running) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            ready = (await running.http.get("/bellwire/v1/ready")).json()
-            if ready["watermark"] == ready["logHead"]:
-                return
-            await asyncio.sleep(0.02)
-
-
 async def test_delivered_events_go_after_their_time_and_files_do_not_grow(tmp_path: Path) -> None:
     async with running_server(tmp_path) as running, WebhookReceiver() as receiver:
         id_ = (await running.subscribe(receiver.url, SESSION_FILTER))["id"]
@@ -66,7 +57,7 @@ async def test_delivered_events_go_after_their_time_and_files_do_not_grow(tmp_pa
             for block in range(4):
                 await publish(running, *(f"{day}-{block}-{number}" for number in range(500)))
             await receiver.wait_for((day + 1) * 2000)
-            await settled(running)
+            await running.settled()
             await pass_hours(running, 1, 36, 36)
             await running.http.post(f"/restapi/v1.0/subscription/{id_}/renew", headers=await running.bearer())
             sizes.append((tmp_path / "log.db").stat().st_size + (tmp_path / "delivery.db").stat().st_size)
@@ -136,14 +127,14 @@ async def test_a_log_that_is_too_large_is_trimmed_and_what_the_backlog_needs_is_
         }
         for _ in range(24):
             await running.publish(*({"event": topic, "body": bulk} for _ in range(1000)))
-        await settled(running)
+        await running.settled()
         await pass_hours(running, 0.1)
         assert 1000 < await dropped(running, "events") < 20_000
         size = (tmp_path / "log.db").stat().st_size
         for _ in range(3):
             for _ in range(5):
                 await running.publish(*({"event": topic, "body": bulk} for _ in range(1000)))
-            await settled(running)
+            await running.settled()
             await pass_hours(running, 0.1)
         assert (tmp_path / "log.db").stat().st_size <= size * 1.1
         await operations.resume(id_)

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from tests.e2e.faults.beside import beside
+
 MIB = 1 << 20
 
 
@@ -72,9 +74,5 @@ async def kept_full(filler: Filler) -> AsyncIterator[None]:
             filler.leave(0)
             await asyncio.sleep(0.01)
 
-    keeping = asyncio.create_task(keep())
-    try:
+    async with beside(keep()):
         yield
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)

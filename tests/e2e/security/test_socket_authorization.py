@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -164,9 +163,4 @@ async def publish(running: Running, somebody: Somebody) -> None:
     name = str(uuid.uuid4())
     event = {"event": somebody.topic, "uuid": name, "body": dict(presence.FAMILY.sample)}
     await running.publish(event)
-    async with asyncio.timeout(20):
-        while True:
-            ready = (await running.http.get("/bellwire/v1/ready")).json()
-            if ready["watermark"] == ready["logHead"]:
-                return
-            await asyncio.sleep(0.02)
+    await running.settled()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from bellwire.transports.connection import Connection
 from bellwire.transports.limits import SenderLimits
 from bellwire.transports.post import Post
 from tests.doubles.stepped_clock import SteppedClock
+from tests.doubles.wire import Wire
 
 ENDPOINT = Endpoint("https", "endpoint.example", 443, "/")
 LIMITS = SenderLimits(max_answer_bytes=500)
@@ -54,28 +53,6 @@ fragments = st.sampled_from(
 answers = st.one_of(
     st.binary(max_size=80), st.lists(st.one_of(fragments, st.binary(max_size=4)), max_size=9).map(b"".join)
 )
-
-
-class Wire(asyncio.Transport):
-    """Notes what is written; what is closed stays closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        assert not self.closed, "nothing is written to what was closed"
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
 
 
 class Pool:

@@ -2,24 +2,13 @@ from __future__ import annotations
 
 import structlog
 
-from bellwire.model.attempt import Attempt, AttemptOutcome
+from bellwire.model.attempt import Attempt
 from bellwire.model.event import Event
-from bellwire.model.ids import Position, SubscriptionId
 from bellwire.observe.attempts import AttemptWatch
 from bellwire.observe.metrics import Metrics
+from tests.conformance.backlog import an_attempt
 
-ATTEMPT = Attempt(
-    subscription=SubscriptionId("s"),
-    position=Position(1),
-    topic="/restapi/v1.0/account/1/a2p-sms/messages",
-    uuid="u",
-    number=1,
-    address="http://127.0.0.1/hook",
-    started_ms=0,
-    duration_us=1,
-    outcome=AttemptOutcome.DELIVERED,
-    failure=None,
-)
+ATTEMPT = an_attempt(1)
 
 
 def test_a_listener_that_fails_is_said_and_keeps_nothing_from_the_others() -> None:

@@ -10,7 +10,8 @@ from bellwire.transports.connection import Connection
 from bellwire.transports.known_answers import LONGEST_REMEMBERED, MOST_REMEMBERED, KnownAnswers
 from bellwire.transports.post import Post
 from tests.doubles.stepped_clock import SteppedClock
-from tests.unit.fuzz.test_endpoint_answers import ENDPOINT, HEAD, LIMITS, Pool, Wire, answers
+from tests.doubles.wire import Wire
+from tests.unit.fuzz.test_endpoint_answers import ENDPOINT, HEAD, LIMITS, Pool, answers
 
 CLEAN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
