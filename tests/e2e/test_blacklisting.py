@@ -253,6 +253,7 @@ async def test_a_success_in_time_means_that_nothing_was(tmp_path: Path) -> None:
         endpoint.heal()
         running.clock.advance(timedelta(seconds=900))  # the retry that is due goes first, and is taken
         await until(lambda: endpoint.taken == ["n1"])
+        await until(lambda: running.server.operations.health(id_).failures == 0)  # the answer has been read, too
         running.clock.advance(timedelta(seconds=1))
         health = running.server.operations.health(id_)
         assert (health.status, health.failures, health.failing_seconds) == (SubscriptionStatus.ACTIVE, 0, None)
