@@ -71,7 +71,9 @@ class AttemptList:
         try:
             page = await self._visitor.facade.attempts(self._visitor.scope, self.search, None, self._limit)
         except InvalidRequest as refused:  # the event or the subscription that is asked for is not there
-            self._list.show(empty("Nothing can be shown for this.", f"{refused.message}."))
+            self._list.show(
+                empty("Nothing can be shown for this.", f"{refused.message}. Leave the field empty to look at all.")
+            )
             return
         self._records = {record.id: record for record in page.records}
         if not page.records:

@@ -33,6 +33,8 @@ KEPT_ROWS = 120
 RATE_TICKS = 10
 """Over which rates are averaged."""
 
+_KINDS = {"events": "Events", "notifications": "Delivery attempts"}
+
 
 def register(visitor_of: Callable[[Request], Visitor]) -> None:
     @ui.page("/")
@@ -51,13 +53,15 @@ class _Stream:
         self._viewer: Viewer | None = None
         self._account: AccountId | None = self._visitor.scope.account_id
         self._family = ""
-        self._kinds = {"events", "notifications"}
+        self._kinds = set(_KINDS)
         self._filter: EventFilter | None = None
         self._has_bad_filter = False
         self._is_paused = False
         self._missed = 0.0
         self._ticks: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RATE_TICKS))
         self._has_rows = False
+        self._choices = 0
+        """How often they were changed."""
 
     def build(self) -> None:
         facade, scope = self._visitor.facade, self._visitor.scope
@@ -87,6 +91,7 @@ class _Stream:
         self._tools.focus("pause")
 
     async def _watch(self, values: Values) -> None:
+        before = (self._family, self._kinds, self._account, self._filter)
         self._family = text_of(values, "family")
         self._kinds = set(texts_of(values, "kinds"))
         scope = self._visitor.scope
@@ -97,14 +102,26 @@ class _Stream:
             self._open()
         self._filter, self._has_bad_filter = None, False
         text = text_of(values, "filter")
-        if not text:
+        if text:
+            try:
+                self._filter = self._read_filter(text, account)
+            except InvalidRequest as refused:
+                self._has_bad_filter = True
+                self._status.show(filter_refusal(text, refused))
+                return
+        else:
             self._status.show(Html(""))
-            return
-        try:
-            self._filter = self._read_filter(text, account)
-        except InvalidRequest as refused:
-            self._has_bad_filter = True
-            self._status.show(filter_refusal(text, refused))
+        if before != (self._family, self._kinds, self._account, self._filter):
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """What came for other choices would look as if it fitted these."""
+        self._has_rows = False
+        self._choices += 1
+        self._ticks["fitting"].clear()
+        self._ticks["shown"].clear()
+        is_narrowed = bool(self._family) or self._filter is not None or len(self._kinds) < len(_KINDS)
+        self._table.show(_NONE_FITS if is_narrowed else _EMPTY)
 
     async def _use(self, values: Values) -> None:
         """Take the suggestion."""
@@ -181,7 +198,7 @@ class _Stream:
         if rows:
             if not self._has_rows:
                 self._has_rows = True
-                self._table.show(_TABLE)
+                self._table.show(_table(self._choices))
             self._table.prepend_rows(join(rows), KEPT_ROWS)
         self._count("shown", len(rows))
         if not self._has_bad_filter:
@@ -270,21 +287,17 @@ def _row(at: str, kind: Html, family: str, *, said: str, where: Html, came: Html
     )
 
 
-_TABLE = h(
-    "table",
-    {"class": "stream cards"},
-    h("caption", {"class": "unseen"}, "Events and delivery attempts, newest first"),
-    h(
-        "thead",
-        None,
-        h(
-            "tr",
-            None,
-            [h("th", {"scope": "col"}, name) for name in ("Time (UTC)", "What", "Family", "In words", "Where")],
-        ),
-    ),
-    h("tbody", None),
-)
+def _table(choices: int) -> Html:
+    """Without rows; another for each change of choices, since a browser keeps what it has when it is told the same."""
+    names = ("Time (UTC)", "What", "Family", "In words", "Where")
+    return h(
+        "table",
+        {"class": "stream cards", "data-choices": choices},
+        h("caption", {"class": "unseen"}, "Events and delivery attempts, newest first"),
+        h("thead", None, h("tr", None, [h("th", {"scope": "col"}, name) for name in names])),
+        h("tbody", None),
+    )
+
 
 _EMPTY = empty(
     "Nothing has come since you opened this page.",
@@ -293,6 +306,12 @@ _EMPTY = empty(
     "), or start the demo traffic with ",
     h("code", None, "bellwire dev"),
     ". It appears here at once.",
+)
+
+
+_NONE_FITS = empty(
+    "Nothing that fits has come since you chose this.",
+    "It appears here at once. What came before is under Events and Deliveries; fewer choices show more.",
 )
 
 
@@ -313,7 +332,7 @@ def _form(accounts: list[tuple[str, str]], has_choice: bool) -> Html:
             h("input", {"type": "checkbox", "name": "kinds", "value": kind, "checked": True}),
             name,
         )
-        for kind, name in (("events", "Events"), ("notifications", "Delivery attempts"))
+        for kind, name in _KINDS.items()
     ]
     return h(
         "form",

@@ -109,6 +109,10 @@ class _Lab:
     async def _send(self, values: Values) -> None:
         self._number = text_of(values, "from") or self._number
         recipients = text_of(values, "to").replace(",", " ").split()
+        if not recipients:
+            said = "To is empty: write at least one number, such as +12015550141."
+            self._sent.show(h("div", {"class": "note bad", "role": "alert"}, said))
+            return
         try:
             accepted = await self._sms.send(
                 self._visitor.scope, self._number, recipients, text_of(values, "text", limit=MAX_TEXT_LENGTH + 1)

@@ -13,6 +13,10 @@ from bellwire.sms.codes import ErrorCode
 from bellwire.testing.receiver import Reply, WebhookReceiver, accept
 from tests.e2e.console.browser import A2P, Console, keep_picture, looked_at, message, serious_findings
 
+CONNECTED = "window.did_handshake && window.socket.connected"
+"""That the page's connection stands: one that never did isn't missed."""
+LOSE_CONNECTION = "window.socket.io.engine.close()"
+
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 expect.set_options(timeout=30_000)
@@ -127,7 +131,8 @@ async def test_events_and_attempts_are_seen_live_and_filtered(console: Console, 
         )
         await keep_picture(page, "live refused filter light")
         await page.get_by_label("Event filter").fill("/restapi/v1.0/account/~/a2p-sms/messages?direction=Outbound")
-        await expect(page.get_by_text("All that fit are shown")).to_be_visible()
+        await expect(page.get_by_text("Nothing that fits has come since you chose this.")).to_be_visible()
+        await expect(page.locator("tbody tr", has_text="First light")).to_have_count(0)
         await console.publish(message(302, text="Coming in"), message(303, direction="Outbound", text="Going out"))
         await expect(page.locator("tbody tr", has_text="Going out").first).to_be_visible()
         assert await page.locator("tbody tr", has_text="Coming in").count() == 0
@@ -266,6 +271,9 @@ async def test_stop_on_a_handset_of_the_sms_lab_brings_an_opt_out_event(
             re.compile(r"\+442071838750: .+ \(SMS-RC-410\)")
         )
         await expect(alert.get_by_role("listitem").last).to_have_text("and 2 more")
+        await page.get_by_label("To", exact=True).fill(" ")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(alert).to_have_text("To is empty: write at least one number, such as +12015550141.")
     [opt_out] = await receiver.wait_for(1, timeout=30)
     assert opt_out.json()["body"]["from"] == "+16505550180"
     assert opt_out.json()["body"]["to"] == "+12015550142"
@@ -292,7 +300,10 @@ async def test_charts_of_the_last_minutes(console: Console) -> None:
         ("/events/nothing", "It may be older than what is kept. Search the events."),
         ("/subscriptions/nothing", "There is no such subscription."),
         ("/nothing", "The console has no page /nothing."),
-        ("/deliveries?event=nothing", "Resource for parameter [event] is not found"),
+        (
+            "/deliveries?event=nothing",
+            "Resource for parameter [event] is not found. Leave the field empty to look at all.",
+        ),
     ],
 )
 async def test_what_is_not_there_is_said_with_a_way_on(console: Console, path: str, said: str) -> None:
@@ -364,3 +375,28 @@ async def test_nothing_was_asked_of_another_host_and_no_script_failed(console: C
     assert not [url for url in console.requested if "transport=polling" in url], "WebSockets work at once"
     meant = ("/console/sign-in", "/console/nothing")  # a wrong key, and a page that is not there
     assert [complaint for complaint in console.complaints if not complaint.endswith(meant)] == []
+
+
+async def test_a_page_whose_server_is_gone_says_what_to_do(console: Console) -> None:
+    """That the browser is offline looks to the page as if the server were gone; others go on using the server."""
+    async with console.page("/subscriptions") as page:
+        note = page.get_by_text("The server does not answer. If it was stopped, start it again")
+        await expect(note).not_to_be_visible()
+        await page.wait_for_function(CONNECTED)
+        await page.context.set_offline(True)
+        await page.evaluate(LOSE_CONNECTION)
+        await expect(note).to_be_visible()
+        await page.context.set_offline(False)
+        await expect(note).not_to_be_visible()
+
+
+async def test_a_page_whose_session_is_gone_with_its_server_leads_to_the_sign_in(console: Console) -> None:
+    """As after a restart: the socket is refused from then on."""
+    async with console.page("/subscriptions") as page:
+        await page.wait_for_function(CONNECTED)
+        await page.context.clear_cookies()
+        await page.evaluate(LOSE_CONNECTION)
+        await expect(page.get_by_label("Admin key")).to_be_visible()
+        await page.get_by_label("Admin key").fill(console.env["BELLWIRE_ADMIN_KEY"])
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Subscriptions")

@@ -2,6 +2,8 @@
 "use strict";
 
 const THEME = "bellwire-theme";
+const SIGN_IN = new URL("../sign-in", document.currentScript.src);
+const LOST_MS = 3000; // between two looks at whether a lost connection can come back
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
@@ -42,4 +44,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-document.addEventListener("DOMContentLoaded", () => setTheme(document.documentElement.dataset.theme));
+// NiceGUI's own note only says that it tries again, not what whoever reads it can do.
+function sayHowConnectionComesBack() {
+  const said = document.querySelector("#popup span:last-child");
+  if (said) {
+    said.textContent =
+      "The server does not answer. If it was stopped, start it again; else its log says what is wrong. " +
+      "This page goes on by itself.";
+    setInterval(signInAgain, LOST_MS, said.parentElement);
+  }
+}
+
+// Sessions end with the server's process, and without one a socket is refused for ever. The sign-in page leads those who
+// are signed in on, and answers all others itself; it leads them back to where they were.
+async function signInAgain(popup) {
+  if (popup.ariaHidden !== "false") return;
+  const answer = await fetch(SIGN_IN, { method: "HEAD", redirect: "manual", cache: "no-store" }).catch(() => null);
+  if (answer?.ok) window.location.reload();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  setTheme(document.documentElement.dataset.theme);
+  sayHowConnectionComesBack();
+});
