@@ -50,7 +50,7 @@ def parse_address(address: str, *, allow_http: bool) -> Endpoint:
         raise _invalid(address, "it must be a full URL, as https://example.com/hook")
     scheme = shape["scheme"].lower()
     if scheme not in _DEFAULT_PORTS:
-        raise _invalid(address, "the scheme must be https")
+        raise _invalid(address, f"the scheme must be https{' or http' if allow_http else ''}")
     if scheme == "http" and not allow_http:
         raise InvalidRequest(
             "SUB-523",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -55,6 +56,12 @@ def test_an_address_is_taken_apart(address: str, endpoint: Endpoint) -> None:
 )
 def test_every_spelling_of_an_ipv4_host_becomes_the_same_one(host: str, canonical: str) -> None:
     assert parse_address(f"http://{host}/", allow_http=True).host == canonical
+
+
+@pytest.mark.parametrize(("allow_http", "reason"), [(False, "must be https."), (True, "must be https or http.")])
+def test_who_uses_another_scheme_is_told_which_ones_there_are(allow_http: bool, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(f"the scheme {reason}")):
+        parse_address("ftp://example.com/", allow_http=allow_http)
 
 
 @pytest.mark.parametrize(
