@@ -93,7 +93,8 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
         colours = ("#2f7fd8", "#2a9d62", "#d9534a")
         options: dict[str, Any] = {
             "animation": False,
-            "aria": {"enabled": True},
+            # It writes the label of the picture anew at each drawing, with what is in it.
+            "aria": {"enabled": True, "label": {"general": {"withoutTitle": f"Line chart: {title}. "}}},
             "useUTC": True,
             # On the right, half of the last time is beyond the axis.
             "grid": {"left": 8, "right": 36, "top": 34, "bottom": 8, "containLabel": True},
@@ -125,7 +126,7 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
             ],
         }
         chart = ui.echart(options)
-        chart.props(f'role="img" aria-label="Line chart: {title}"')
+        chart.props('role="img"')
     return chart
 
 

@@ -291,7 +291,8 @@ def _handset_form() -> Html:
 def _sent(accepted: Accepted) -> Html:
     """What a batch came to, with the reasons of the first entries that were rejected."""
     size, rejected = accepted.batch.size, len(accepted.rejected)
-    said = f"Batch {accepted.batch.id[:8]} is accepted: {count(size, 'message')}"
+    taken = count(size, "message") if size else "there is nobody to send it to"
+    said = f"Batch {accepted.batch.id[:8]} is accepted: {taken}"
     if not rejected:
         return h("p", {"class": "note good", "role": "status"}, f"{said}.")
     entries = [msgspec.json.decode(entry, type=_Rejected) for entry in accepted.rejected[:LISTED_REJECTIONS]]
