@@ -15,7 +15,8 @@ import pytest
 
 from tests.e2e.processes import clean_environment
 from tests.e2e.terminals import Terminal
-from tests.e2e.tours import ROOT, free_ports, steps
+from tests.e2e.tours import free_ports, steps
+from tests.pages import ROOT
 
 INSTALL_SECONDS = 240
 DELIVERED = re.compile(r"\d\d:\d\d:\d\d  [a-z_]+ +/restapi/v1\.0/account/\d+")

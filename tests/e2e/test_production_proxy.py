@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -21,9 +20,10 @@ from websockets.asyncio.client import connect
 
 from tests.e2e.in_process import Running, running_server
 from tests.e2e.raw_socket import Login
-from tests.e2e.tours import ROOT, free_ports
+from tests.e2e.tours import free_ports
+from tests.pages import blocks_run_by
 
-PAGE = (ROOT / "docs" / "quickstart-production.md").read_text()
+HERE = "tests/e2e/test_production_proxy.py"
 NAME = "events.example.com"
 AROUND = """
 daemon off;
@@ -54,7 +54,7 @@ class Proxied:
 
 def site(tmp: Path, *, port: int, behind: str, authority: trustme.CA) -> str:
     """The page's block with ports and files of this machine; each has to be there to be replaced."""
-    [block] = re.findall(r"```nginx\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    [block] = blocks_run_by(f"{HERE}::test_clients_are_served_over_tls_under_the_public_url")
     certificate = authority.issue_cert(NAME, "localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp / "both.pem"))
     for told, instead in {

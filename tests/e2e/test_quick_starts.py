@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.e2e.tours import ROOT, Reader, steps
+from tests.e2e.tours import LAPTOP_TOURS, PRODUCTION_TOUR, Reader, steps
+from tests.pages import ROOT, blocks_run_by
 
 DOCS = ROOT / "docs"
 QUICK_STARTS = sorted(DOCS.glob("quickstart-*.md"))
-ON_A_LAPTOP = ("quickstart-sms-events.md", "quickstart-batch.md", "quickstart-ci.md")
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -27,23 +28,63 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield reader
 
 
-@pytest.mark.parametrize("page", ON_A_LAPTOP)
-def test_a_quick_start_works_as_it_is_told(reader: Reader, page: str) -> None:
-    done = reader.do((DOCS / page).read_text())
+@pytest.mark.parametrize("page", LAPTOP_TOURS, ids=lambda page: page.name)
+def test_a_quick_start_works_as_it_is_told(reader: Reader, page: Path) -> None:
+    done = reader.do(page.read_text())
 
     assert {"run", "shows"} <= set(done)
 
 
 def test_the_way_to_production_works_as_it_is_told(tmp_path: Path) -> None:
-    beginning, heading, rest = (DOCS / "quickstart-production.md").read_text().partition("**4. Provision**")
+    beginning, heading, rest = PRODUCTION_TOUR.read_text().partition("**4. Provision**")
     with Reader(tmp_path, replaced={"/var/lib/bellwire": str(tmp_path / "state")}) as reader:
         done = reader.do(beginning)
-        [key] = re.findall(r"bwa_\S+", "\n".join(reader.terminal("production").shown()))
-        reader.replaced["bwa_…"] = key
+        reader.replaced["bwa_…"] = first_admin_key(reader)
         done += reader.do(heading + rest)
         assert {"application.json", "jwt.json", "publisher.json"} <= {file.name for file in tmp_path.iterdir()}
 
     assert done.count("run") == 3
+
+
+def first_admin_key(reader: Reader) -> str:
+    [key] = re.findall(r"bwa_\S+", "\n".join(reader.terminal("production").shown()))
+    assert isinstance(key, str)
+    return key
+
+
+def test_what_is_provisioned_can_log_in(tmp_path: Path) -> None:
+    """The commands of docs/operation.md, where `ID` is what an earlier one printed, and a login with what they made."""
+    [block] = blocks_run_by("tests/e2e/test_quick_starts.py::test_what_is_provisioned_can_log_in")
+    beginning = PRODUCTION_TOUR.read_text().partition("**3. The proxy.**")[0]
+    made: dict[str, dict[str, str]] = {}
+    with Reader(tmp_path, replaced={"/var/lib/bellwire": str(tmp_path / "state")}) as reader:
+        reader.do(beginning)
+        reader.replaced["bwa_…"] = first_admin_key(reader)
+        terminal = reader.terminal("")
+        for line in block.splitlines():
+            before = len(terminal.shown())
+            reader.do(f"<!-- tour: run -->\n```sh\n{line}\n```\n")
+            if kind := re.match(r"bellwire admin (\S+) create", line):
+                made[kind[1]] = dict(re.findall(r"^(\w+) +(.*)$", "\n".join(terminal.shown()[before:]), re.MULTILINE))
+                for placeholder, of in (
+                    ("--account ID", "accounts"),
+                    ("accountId=ID", "accounts"),
+                    ("--extension ID", "extensions"),
+                ):
+                    if of in made:
+                        reader.replaced[placeholder] = placeholder.replace("ID", made[of]["id"])
+        [url] = re.findall(r"on (http://\S+)", "\n".join(reader.terminal("production").shown()))
+        application = made["applications"]
+        answer = httpx.post(
+            f"{url}/restapi/oauth/token",
+            auth=(application["clientId"], application["clientSecret"]),
+            data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": made["jwts"]["token"]},
+            trust_env=False,
+            timeout=30,
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["owner_id"] == made["extensions"]["id"]
+    assert made["publisher-keys"]["accountId"] == made["accounts"]["id"]
 
 
 @pytest.mark.parametrize("page", QUICK_STARTS, ids=lambda page: page.name)

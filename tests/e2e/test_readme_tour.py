@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.tours import ROOT, Reader, steps
+from tests.e2e.tours import README_TOUR, Reader, steps
+from tests.pages import ROOT, blocks_run_by
 
-README = (ROOT / "README.md").read_text()
+README = README_TOUR.read_text()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the tour publishes with curl")
@@ -47,6 +47,7 @@ def test_every_shell_block_of_the_tour_is_a_step(heading: str) -> None:
 
 
 def test_the_program_in_the_tour_is_the_example_word_by_word() -> None:
-    [program] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    name = "tests/e2e/test_readme_tour.py::test_the_program_in_the_tour_is_the_example_word_by_word"
+    [program] = blocks_run_by(name)
 
     assert program == (ROOT / "examples" / "python_sdk_webhook.py").read_text()

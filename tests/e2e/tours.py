@@ -20,12 +20,20 @@ from typing import Self
 
 from tests.e2e.processes import clean_environment
 from tests.e2e.terminals import Terminal
+from tests.pages import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 STEP = re.compile(
     r"^<!-- tour: (?P<verb>\w+) ?(?P<where>\w*) -->$(?:\n```(?:sh|text)\n(?P<block>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+LAPTOP_TOURS = tuple(ROOT / "docs" / f"quickstart-{name}.md" for name in ("sms-events", "batch", "ci"))
+"""What one reader does in this order, whose server and webhook stay up."""
+PRODUCTION_TOUR = ROOT / "docs" / "quickstart-production.md"
+README_TOUR = ROOT / "README.md"
+EXPLAIN_TOUR = ROOT / "docs" / "explain.md"
+BACKUP_TOUR = ROOT / "docs" / "backup.md"
+TOURS = {README_TOUR, *LAPTOP_TOURS, PRODUCTION_TOUR, EXPLAIN_TOUR, BACKUP_TOUR}
+"""Pages that tests go through; steps of another page would be done by nobody."""
 RUN_SECONDS = 100
 """What one block may take on a machine that does much else."""
 
@@ -57,9 +65,12 @@ class Reader:
     Args:
         directory: what stands for the clone.
         replaced: what blocks say, and what is done instead: paths of another machine, keys that are shown once.
+        environ: what the machine has set beforehand.
     """
 
-    def __init__(self, directory: Path, *, replaced: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, replaced: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
         self._server_port, self._listener_port = free_ports(2)
         self.replaced = dict(replaced or {})
@@ -75,7 +86,7 @@ class Reader:
             "BELLWIRE_MIN_FREE_MIB": "0",
             "BELLWIRE_PORT": str(self._server_port),
         }
-        self._environ = clean_environment(extra)
+        self._environ = clean_environment(extra | dict(environ or {}))
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +18,86 @@ import yaml
 from bellwire.cli import app
 from bellwire.configuration import CLIENT_VARIABLES, CONFIG_FILE_VARIABLE, load_settings
 from bellwire.settings import ENVIRONMENT_PREFIX, Mode, declarations
+from tests.e2e.tours import TOURS
+from tests.pages import PAGES, ROOT, Block, blocks, without_blocks
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")])
-BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^|\| |\$\(|exec bellwire )bellwire(?: (?P<words>[^\n|)]*))?", re.MULTILINE)
-CHECKED_ELSEWHERE = {"nginx", "caddy"}
-"""tests/e2e/test_production_proxy.py runs nginx; docs/deploy.md says how Caddy's block was checked."""
-
-
-def blocks(page: Path, *languages: str) -> list[str]:
-    return [found["content"] for found in BLOCK.finditer(page.read_text()) if found["language"] in languages]
-
+READ_HERE = {"toml", "json", "yaml"}
+"""Data: that it is right in itself is what is asked of it."""
+DONE = {"", "sh", "python", "py", "js", "nginx", "caddy"}
+"""What somebody does or runs, so that a test does, or a comment says why none can."""
+SHOWN = {"text"}
+"""What a terminal shows; a tour compares it where it is told to."""
 
 on_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 @on_every_page
 def test_configurations_are_accepted(page: Path, tmp_path: Path) -> None:
-    for content in blocks(page, "toml"):
+    for block in blocks(page, "toml"):
         file = tmp_path / "bellwire.toml"
-        file.write_text(content)
-        assert tomllib.loads(content)
+        file.write_text(block.content)
+        assert tomllib.loads(block.content)
         load_settings({}, file, Mode.SERVE, overrides={"data_dir": tmp_path / "data"})
 
 
 @on_every_page
 def test_data_and_programs_can_be_read(page: Path) -> None:
-    for content in blocks(page, "json"):
-        json.loads(content)
-    for content in blocks(page, "yaml"):
-        assert yaml.safe_load(content)
-    for content in blocks(page, "python", "py"):
-        compile(content, str(page), "exec")
-    known = {"", "sh", "text", "toml", "json", "yaml", "python", "py", "js"} | CHECKED_ELSEWHERE
-    assert {found["language"] for found in BLOCK.finditer(page.read_text())} <= known
+    for block in blocks(page, "json"):
+        json.loads(block.content)
+    for block in blocks(page, "yaml"):
+        assert yaml.safe_load(block.content)
+    for block in blocks(page, "python", "py"):
+        compile(block.content, str(block), "exec")
+    assert {block.language for block in blocks(page)} <= READ_HERE | DONE | SHOWN
+
+
+@on_every_page
+def test_every_block_that_somebody_does_is_done_by_a_test_or_says_why_not(page: Path) -> None:
+    trouble = [(str(block), found) for block in blocks(page, *DONE) if (found := what_is_missing(block)) is not None]
+
+    assert trouble == []
+
+
+def what_is_missing(block: Block) -> str | None:
+    match block.kind:
+        case "tour":
+            return None if block.page in TOURS else "no test goes on this page's tour"
+        case "test":
+            path, _, name = block.mark.partition("::")
+            file = ROOT / path
+            found = file.is_file() and re.search(
+                rf"^(?:async )?def {re.escape(name)}\(", file.read_text(), re.MULTILINE
+            )
+            return None if found else f"there is no test {block.mark}"
+        case "no test":
+            return None
+        case _:
+            return "a comment before it must say which test runs it (tests/pages.py)"
+
+
+def test_a_block_that_no_test_runs_is_found() -> None:
+    block = Block(ROOT / "README.md", 1, "sh", "true\n", "tour", "run")
+
+    assert what_is_missing(block) is None
+    assert what_is_missing(replace(block, page=ROOT / "CHANGELOG.md")) == "no test goes on this page's tour"
+    assert (
+        what_is_missing(replace(block, kind="")) == "a comment before it must say which test runs it (tests/pages.py)"
+    )
+    named = replace(block, kind="test", mark="tests/unit/test_documentation_blocks.py::test_there_is_none")
+    assert what_is_missing(named) == f"there is no test {named.mark}"
+
+
+def test_few_blocks_are_left_out() -> None:
+    kinds = [block.kind for page in PAGES for block in blocks(page, *DONE)]
+
+    assert len(kinds) >= 60
+    assert kinds.count("no test") <= 6
 
 
 def test_the_kinds_of_blocks_are_there() -> None:
     """The pattern finds blocks: were it broken, everything above would pass."""
-    found = [language for page in PAGES for language, _ in BLOCK.findall(page.read_text())]
+    found = {block.language for page in PAGES for block in blocks(page)}
 
     for language in ("sh", "text", "toml", "json", "yaml", "python", "nginx"):
         assert language in found
@@ -65,10 +106,9 @@ def test_the_kinds_of_blocks_are_there() -> None:
 def commands(page: Path) -> Iterator[list[str]]:
     """Every use of the command line: lines of blocks, and what is in code marks within a sentence."""
     for block in blocks(page, "sh", ""):
-        for found in COMMAND.finditer(re.sub(r"\\\n *", " ", block)):
+        for found in COMMAND.finditer(re.sub(r"\\\n *", " ", block.content)):
             yield _words(found["words"] or "")
-    text = BLOCK.sub("", page.read_text())
-    for found in re.finditer(r"`bellwire ([^`]+)`", text):
+    for found in re.finditer(r"`bellwire ([^`]+)`", without_blocks(page)):
         yield _words(found[1])
 
 
