@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,14 @@ async def dropped(running: Running, what: str) -> float:
 async def figure(running: Running, name: str) -> float:
     text = (await running.http.get("/metrics")).text
     return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(name + " ")), 0.0)
+
+
+def pages(file: Path) -> int:
+    """How many pages a database has, those that no checkpoint has moved out of the write-ahead log included."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        [found] = connection.execute("PRAGMA page_count").fetchone()
+        assert isinstance(found, int)
+        return found
 
 
 async def pass_hours(running: Running, *hours: float) -> None:
@@ -60,7 +70,7 @@ async def test_delivered_events_go_after_their_time_and_files_do_not_grow(tmp_pa
             await running.settled()
             await pass_hours(running, 1, 36, 36)
             await running.http.post(f"/restapi/v1.0/subscription/{id_}/renew", headers=await running.bearer())
-            sizes.append((tmp_path / "log.db").stat().st_size + (tmp_path / "delivery.db").stat().st_size)
+            sizes.append(pages(tmp_path / "log.db") + pages(tmp_path / "delivery.db"))
         assert await dropped(running, "events") == 8000
         assert await dropped(running, "attempt_hours") >= 3
         assert sizes[-1] <= sizes[0] * 1.1, sizes
@@ -130,12 +140,12 @@ async def test_a_log_that_is_too_large_is_trimmed_and_what_the_backlog_needs_is_
         await running.settled()
         await pass_hours(running, 0.1)
         assert 1000 < await dropped(running, "events") < 20_000
-        size = (tmp_path / "log.db").stat().st_size
+        size = pages(tmp_path / "log.db")
         for _ in range(3):
             for _ in range(5):
                 await running.publish(*({"event": topic, "body": bulk} for _ in range(1000)))
             await running.settled()
             await pass_hours(running, 0.1)
-        assert (tmp_path / "log.db").stat().st_size <= size * 1.1
+        assert pages(tmp_path / "log.db") <= size * 1.1
         await operations.resume(id_)
         await until(lambda: endpoint.taken[2:] == ["needed"])

@@ -294,7 +294,9 @@ async def test_an_attempt_that_is_cut_off_reached_the_endpoint_and_is_in_history
         else:
             await operator.ask("POST", f"/subscriptions/{subscription}/pause")  # the next process sends nothing
         if ended_by != "a stop of the server":
-            attempts = await operator.records("/deliveries", replay=replay)
+            # The replay is over as soon as its attempt is; the attempt is written a moment later.
+            listed = await operator.until("/deliveries", lambda page: page["records"], replay=replay)
+            attempts = listed["records"]
     if ended_by == "a stop of the server":
         async with running_server(tmp_path / "data") as running:
             attempts = await Operator(running).records("/deliveries", replay=replay)
