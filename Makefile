@@ -90,6 +90,7 @@ $(TEST_STAMP): requirements/build.txt requirements/test.txt pyproject.toml | $(B
 	@$(PIP) install --require-hashes -r requirements/build.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/test.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@ $(RUN_STAMP)
 
 # The tests' set is resolved first, since it is the narrower one: the SDK under test pins versions that run has to share.
