@@ -118,7 +118,7 @@ class _Events:
         link = h("a", {"href": self._visitor.link(f"/events/{logged.position}")}, event.topic)
         return h(
             "tr",
-            None,
+            {"id": f"event-{logged.position}"},
             h("td", {"class": "time"}, clock_time(event.timestamp_ms, now_ms=now_ms)),
             h("td", {"class": "nowrap", "data-name": "Family"}, family_of(event.topic)),
             h("td", {"class": "wraps"}, told(event)),

@@ -126,6 +126,7 @@ class _Stream:
     async def _use(self, values: Values) -> None:
         """Take the suggestion."""
         self._form.fill("filter", text_of(values, "value"))
+        self._form.focus("filter")
 
     def _read_filter(self, text: str, account: AccountId | None) -> EventFilter:
         facade, scope = self._visitor.facade, self._visitor.scope

@@ -113,7 +113,7 @@ def _row(replay: Replay, now_ms: int) -> Html:
     failed = f", {count(replay.failed_attempts, 'attempt')} failed" if replay.failed_attempts else ""
     return h(
         "tr",
-        None,
+        {"id": f"replay-{replay.id}"},
         h("td", {"class": "time"}, clock_time(replay.created_ms, now_ms=now_ms)),
         h("td", None, badge(level, replay.state.capitalize()), h("div", {"class": "hint"}, replay.reason)),
         h("td", {"class": "wraps"}, _stretch(replay)),

@@ -169,6 +169,7 @@ class _NewSubscription:
 
     async def _use(self, values: Values) -> None:
         await self._write(text_of(values, "value"))
+        self._typed.focus("new-filter")
 
     async def _add(self, values: Values) -> None:
         await self._type(values)

@@ -324,6 +324,46 @@ async def test_the_keyboard_is_enough(console: Console) -> None:
         await expect(page.get_by_role("alert")).to_contain_text("it is a topic of no event family")
 
 
+async def test_the_focus_outlives_live_updates_and_dialogs(console: Console, receiver: WebhookReceiver) -> None:
+    id_ = await console.subscribe(receiver.url, f"{A2P}?to=+16505550105")
+    await console.publish(*(message(650 + number, to="+16505550105") for number in range(2)))
+    await receiver.wait_for(2, timeout=30)
+    async with console.page(f"/deliveries?subscription={id_}") as page:
+        rows, opener = page.locator("tbody tr[id^=attempt-]"), page.locator(":focus")
+        await expect(rows).to_have_count(2)
+        await rows.last.get_by_role("button", name="Open").focus()
+        opened = await opener.get_attribute("data-id")
+        assert opened
+        await console.publish(message(652, to="+16505550105"))
+        await expect(rows).to_have_count(3)
+        await expect(opener).to_have_attribute("data-id", opened)
+
+        dialog = page.get_by_role("dialog")
+        for number in (653, 654):  # the second time it is the same dialog
+            await page.keyboard.press("Enter")
+            await expect(dialog).to_be_visible()
+            before = await rows.count()
+            await console.publish(message(number, to="+16505550105"))
+            await expect(rows).to_have_count(before + 1)
+            await page.keyboard.press("Escape")
+            await expect(dialog).to_be_hidden()
+            await expect(opener).to_have_attribute("data-id", opened)
+
+        await page.goto(f"{console.url}/console/subscriptions/{id_}")
+        await page.get_by_role("button", name="Pause").press("Enter")
+        await expect(page.get_by_role("button", name="Go on")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Pause")).to_be_focused()
+        await page.get_by_role("button", name="Delete …").press("Enter")
+        await expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+        receiver.answer = lambda _request: BUSY
+        await console.publish(message(655, to="+16505550105"))
+        await expect(page.locator("h1 + .state")).to_have_text("Failing")
+        await expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Delete …")).to_be_focused()
+
+
 async def test_the_theme_can_be_changed_and_is_remembered(console: Console) -> None:
     async with console.page("/events") as page:
         await expect(page.locator("html")).to_have_attribute("data-theme", "light")
