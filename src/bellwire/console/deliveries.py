@@ -110,6 +110,7 @@ class _Deliveries:
     async def build(self, given: dict[str, str]) -> None:
         with ui.element("div").classes("heading"):
             Region(h("h1", None, "Deliveries"))
+            Region(h("a", {"class": "button", "href": "#replays"}, "Replay a range")).classes("tools")
         with ui.element("div").classes("panel"):
             self._said = Region()
             Region(_form(given), look=self._page.guarded(self._look))

@@ -65,6 +65,9 @@ class _Events:
                 from_ms=time_of(text_of(values, "from"), "From"),
                 until_ms=time_of(text_of(values, "to"), "To"),
             )
+            search = self._search
+            if search.from_ms is not None and search.until_ms is not None and search.from_ms >= search.until_ms:
+                raise InvalidRequest("CMN-101", "“From” has to be before “To”.", parameter="from")
             self._is_at_top = True
             await self._refresh()
         except InvalidRequest as refused:
