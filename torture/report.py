@@ -16,7 +16,7 @@ SHOWN = 40
 """Complaints; the others are counted."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
     """All that a run found."""
 

@@ -5,37 +5,17 @@ from __future__ import annotations
 import pytest
 
 from bellwire.errors import Fenced
-from bellwire.model.attempt import Attempt, AttemptOutcome, BacklogRow, FailureCode
+from bellwire.model.attempt import AttemptOutcome, BacklogRow, FailureCode
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, Position, SubscriptionId
 from bellwire.ports.backlog import BacklogTotals, NotificationId
 from tests.conformance.event_log import EngineUnderTest, an_event
+from tests.doubles.attempts import A_SUBSCRIPTION, an_attempt
 
 PARTITION = EMBEDDED_PARTITION
-ONE = SubscriptionId("11111111-1111-4111-8111-111111111111")
+ONE = A_SUBSCRIPTION
 TWO = SubscriptionId("22222222-2222-4222-8222-222222222222")
 FIRST = (LOG_START, "")
-
-
-def an_attempt(
-    position: int,
-    *,
-    subscription: SubscriptionId = ONE,
-    outcome: AttemptOutcome = AttemptOutcome.DELIVERED,
-    number: int = 1,
-    topic: str = "/t",
-) -> Attempt:
-    return Attempt(
-        subscription=subscription,
-        position=Position(position),
-        topic=topic,
-        uuid=f"uuid-{position}",
-        number=number,
-        address="https://example.com/hook",
-        started_ms=1_795_000_000_000 + position,
-        duration_us=1500,
-        outcome=outcome,
-    )
 
 
 def a_row(
@@ -215,15 +195,10 @@ class BacklogContract:
 
     async def test_attempts_come_newest_first_and_no_more_than_asked(self, engine: EngineUnderTest) -> None:
         lease = await engine.backlog.claim(PARTITION)
-        full = Attempt(
-            subscription=ONE,
-            position=Position(2),
-            topic="/t",
-            uuid="u",
+        full = an_attempt(
+            2,
             number=3,
             address="https://example.com/ü",
-            started_ms=1_795_000_000_123,
-            duration_us=77,
             outcome=AttemptOutcome.FAILED,
             failure=FailureCode.STATUS_5XX,
             status=503,

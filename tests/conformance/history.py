@@ -12,8 +12,9 @@ from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, AccountId, Positio
 from bellwire.model.replay import Replay, ReplayState
 from bellwire.ports.history import AttemptQuery, BacklogSize, EventQuery, History
 from bellwire.ports.replay_store import ReplayStore
-from tests.conformance.backlog import FIRST, ONE, TWO, a_row, an_attempt, name_of
+from tests.conformance.backlog import FIRST, ONE, TWO, a_row, name_of
 from tests.conformance.event_log import ACME, OTHER, EngineUnderTest, an_event
+from tests.doubles.attempts import an_attempt
 
 PARTITION = EMBEDDED_PARTITION
 EVERYTHING = EventQuery()

@@ -200,7 +200,7 @@ class Stage:
         return len(self.engine.backlog.rows)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until it holds; looked at every millisecond."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for is state, not an event

@@ -49,7 +49,7 @@ class Endpoint:
         return self.reply
 
 
-async def until(holds: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], Any], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - there is no event for what is looked at
             await asyncio.sleep(0.01)

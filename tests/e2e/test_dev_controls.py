@@ -431,7 +431,7 @@ class TestReset:
         await running.subscribe(receiver.url, OPT_OUTS)
         await running.publish(an_opt_out(uuid="seen"))
         await receiver.wait_for(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while watched != ["seen"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert (await control(running, "GET", "clock"))["aheadSeconds"] == 50

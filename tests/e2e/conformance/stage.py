@@ -130,7 +130,7 @@ class Stage:
 
     async def outcomes(self, number: int) -> list[Attempt]:
         """Wait until so many attempts have had their outcome; all of them, in order."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.attempts) < number:
                 self._attempted.clear()
                 await self._attempted.wait()
@@ -138,7 +138,7 @@ class Stage:
 
     async def settle(self) -> None:
         """Wait until all that was published so far is delivered, or in a backlog."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             ready = (await self.running.http.get("/bellwire/v1/ready")).json()
             head = ready["logHead"]
             while ready["watermark"] < head:
@@ -146,7 +146,7 @@ class Stage:
 
     async def until_there_are(self, subscriptions: int) -> None:
         """Wait until so many subscriptions are live: one that expires goes a moment later."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while f"bellwire_subscriptions {subscriptions}.0" not in (await self.running.http.get("/metrics")).text:
                 pass
 

@@ -47,7 +47,7 @@ class Operator:
                 return
             cursor = {"cursor": page["nextCursor"]}
 
-    async def until(self, path: str, is_so: Callable[[Any], bool], timeout: float = 10.0, **query: Any) -> Any:
+    async def until(self, path: str, is_so: Callable[[Any], bool], timeout: float = 30.0, **query: Any) -> Any:
         """Ask again until the answer is so."""
         return await until(lambda: self.get(path, **query), is_so, timeout)
 
@@ -90,7 +90,7 @@ class Remote:
         return answer.json()
 
 
-async def until(ask: Callable[[], Awaitable[Any]], is_so: Callable[[Any], bool], timeout: float = 10.0) -> Any:
+async def until(ask: Callable[[], Awaitable[Any]], is_so: Callable[[Any], bool], timeout: float = 30.0) -> Any:
     found: Any = None
     try:
         async with asyncio.timeout(timeout):

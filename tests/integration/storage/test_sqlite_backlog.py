@@ -12,9 +12,10 @@ import pytest
 from bellwire.model.attempt import AttemptOutcome
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import Position, SubscriptionId
-from tests.conformance.backlog import FIRST, ONE, TWO, BacklogContract, a_row, an_attempt, name_of
+from tests.conformance.backlog import FIRST, ONE, TWO, BacklogContract, a_row, name_of
 from tests.conformance.event_log import PARTITION, some_events
 from tests.conformance.retention import RetentionContract
+from tests.doubles.attempts import an_attempt
 from tests.doubles.stepped_clock import SteppedClock
 from tests.integration.storage.embedded_engine import EmbeddedEngine
 

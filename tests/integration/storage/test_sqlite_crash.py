@@ -20,7 +20,8 @@ import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
 from bellwire.model.ids import EMBEDDED_PARTITION, Position
-from tests.conformance.backlog import an_attempt, a_row
+from tests.conformance.backlog import a_row
+from tests.doubles.attempts import an_attempt
 from tests.conformance.event_log import an_event
 from tests.integration.storage.embedded_engine import SMALL, EmbeddedEngine
 

@@ -13,8 +13,9 @@ import pytest
 from bellwire.errors import Overloaded, Unavailable
 from bellwire.model.ids import LOG_START, Position
 from bellwire.storage.embedded.disk_space import BALLAST_FILE
-from tests.conformance.backlog import FIRST, ONE, a_row, an_attempt
+from tests.conformance.backlog import FIRST, ONE, a_row
 from tests.conformance.event_log import MUCH, PARTITION, an_event, read_all, some_events
+from tests.doubles.attempts import an_attempt
 from tests.integration.storage.embedded_engine import SMALL, EmbeddedEngine
 
 MIB = 1 << 20

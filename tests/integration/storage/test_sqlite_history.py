@@ -15,7 +15,7 @@ from bellwire.model.ids import LOG_START, Position
 from bellwire.ports.history import AttemptQuery, EventQuery
 from bellwire.storage.embedded.attempt_tables import SEGMENT_ROWS
 from bellwire.storage.embedded.delivery_file import DELIVERY_FILE, SCHEMA
-from tests.conformance.backlog import FIRST, ONE, TWO, a_row, an_attempt
+from tests.conformance.backlog import FIRST, ONE, TWO, a_row
 from tests.conformance.event_log import OTHER
 from tests.conformance.history import (
     ANY_ATTEMPT,
@@ -26,6 +26,7 @@ from tests.conformance.history import (
     all_events,
     event,
 )
+from tests.doubles.attempts import an_attempt
 from tests.doubles.stepped_clock import SteppedClock
 from tests.integration.storage.embedded_engine import SMALL, EmbeddedEngine
 

@@ -18,7 +18,7 @@ from tests.integration.transports.test_tls import serving, trusting
 TOKEN = "5f0c1c9e-token"
 
 
-async def ask(client: WebhookClient, endpoint: Endpoint, timeout_seconds: float = 3.0) -> Answer:
+async def ask(client: WebhookClient, endpoint: Endpoint, timeout_seconds: float = 9.0) -> Answer:
     head = request(endpoint, user_agent="Bellwire-Webhook/0.1.0", validation_token=TOKEN, verification_token="mine")
     return await client.ask(endpoint, head, b"", timeout_seconds=timeout_seconds)
 

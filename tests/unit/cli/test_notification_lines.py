@@ -7,7 +7,8 @@ from bellwire.families import REGISTRY
 from bellwire.families.what_happened import what_happened
 from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode
 from bellwire.model.event import Event
-from bellwire.model.ids import AccountId, Position, SubscriptionId
+from bellwire.model.ids import AccountId
+from tests.doubles.attempts import an_attempt
 
 TOPIC = "/restapi/v1.0/account/1/a2p-sms/messages"
 BODY = (
@@ -16,34 +17,23 @@ BODY = (
 )
 
 
-def an_attempt(outcome: AttemptOutcome = AttemptOutcome.DELIVERED, detail: str = "") -> Attempt:
-    return Attempt(
-        subscription=SubscriptionId("s"),
-        position=Position(1),
-        topic=TOPIC,
-        uuid="u",
-        number=2,
-        address="http://127.0.0.1/hook",
-        started_ms=0,
-        duration_us=1,
-        outcome=outcome,
-        failure=FailureCode.CONNECT_REFUSED if detail else None,
-        detail=detail,
-    )
+def second_try(outcome: AttemptOutcome = AttemptOutcome.DELIVERED, detail: str = "") -> Attempt:
+    failure = FailureCode.CONNECT_REFUSED if detail else None
+    return an_attempt(number=2, topic=TOPIC, outcome=outcome, failure=failure, detail=detail)
 
 
 AN_EVENT = Event(account=AccountId("1"), uuid="u", chosen=False, topic=TOPIC, timestamp_ms=0, body=BODY)
 
 
 def test_a_line_has_time_family_topic_and_what_happened() -> None:
-    assert line_for(an_attempt(), AN_EVENT, "12:00:00", to="") == (
+    assert line_for(second_try(), AN_EVENT, "12:00:00", to="") == (
         f"12:00:00  a2p_message           {TOPIC}  "
         "Outbound Delivered +16505550180 → +12015550111 “Your order has shipped”"
     )
 
 
 def test_an_attempt_that_failed_says_why() -> None:
-    line = line_for(an_attempt(AttemptOutcome.FAILED, "Nobody listens there."), None, "12:00:00", to="127.0.0.1:80")
+    line = line_for(second_try(AttemptOutcome.FAILED, "Nobody listens there."), None, "12:00:00", to="127.0.0.1:80")
 
     assert line.endswith(f"{TOPIC}  → 127.0.0.1:80  NOT DELIVERED (try 2): Nobody listens there.")
 

@@ -5,27 +5,13 @@ from __future__ import annotations
 from random import Random
 
 from bellwire.console.feed import LARGEST_BODY_HELD, MOST_HELD, Feed, Viewer
-from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.event import Event
-from bellwire.model.ids import AccountId, Position, SubscriptionId
+from bellwire.model.ids import AccountId
+from tests.doubles.attempts import an_attempt
 
 
 def an_event(number: int = 1, *, account: str = "1", body: bytes = b"{}") -> Event:
     return Event(account=AccountId(account), uuid=str(number), chosen=True, topic="/t", timestamp_ms=number, body=body)
-
-
-def an_attempt() -> Attempt:
-    return Attempt(
-        subscription=SubscriptionId("s"),
-        position=Position(1),
-        topic="/t",
-        uuid="1",
-        number=1,
-        address="https://example.com",
-        started_ms=1,
-        duration_us=1,
-        outcome=AttemptOutcome.DELIVERED,
-    )
 
 
 def test_a_viewer_sees_what_comes_while_it_is_open() -> None:

@@ -13,10 +13,11 @@ from bellwire.delivery.health import LastFailure, blacklist_reason
 from bellwire.delivery.lane import Mode
 from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
-from bellwire.model.attempt import SOCKET_ADDRESS, Attempt, AttemptOutcome, FailureCode
-from bellwire.model.ids import Position, SubscriptionId
+from bellwire.model.attempt import SOCKET_ADDRESS, FailureCode
+from bellwire.model.ids import SubscriptionId
 from bellwire.model.subscription import Blacklisting, SubscriptionStatus, TransportType
 from bellwire.sms.codes import ErrorCode
+from tests.doubles.attempts import an_attempt
 from tests.doubles.subscriptions import NOW, a_subscription
 
 LANE = LaneView(mode=Mode.LIVE, is_held=False, is_trying=False, waiting=0, in_flight=0, backlog_rows=0)
@@ -100,18 +101,7 @@ def test_a_websocket_subscription_has_its_session_for_health() -> None:
 
 
 def test_what_was_answered() -> None:
-    attempt = Attempt(
-        subscription=SubscriptionId("s"),
-        position=Position(1),
-        topic="/t",
-        uuid="1",
-        number=1,
-        address="https://example.com",
-        started_ms=1,
-        duration_us=1,
-        outcome=AttemptOutcome.DELIVERED,
-        status=204,
-    )
+    attempt = an_attempt(status=204)
     assert answer_of(attempt) == "HTTP 204"
     over_socket = msgspec.structs.replace(attempt, status=0, address=f"{SOCKET_ADDRESS}192.0.2.1:5")
     assert answer_of(over_socket) == "Written to its socket"

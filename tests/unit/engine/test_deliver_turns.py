@@ -103,7 +103,7 @@ async def test_lanes_that_share_a_host_all_drain_whatever_modes_they_pass_throug
             if chance.random() < 0.3:
                 for _ in range(chance.randrange(12)):
                     await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while any(deliveries.is_owed(address.id) for address in addresses):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
     finally:

@@ -25,7 +25,7 @@ class Counted:
 
     async def once_more(self) -> None:
         """Wait for a time that was not waited for yet."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self._done.acquire()
 
 

@@ -9,28 +9,14 @@ import pytest
 from bellwire.delivery.notification import Notification
 from bellwire.delivery.settling import Settling
 from bellwire.engine.ledger import CommitLedger
-from bellwire.model.attempt import Attempt, AttemptOutcome
 from bellwire.model.ids import LOG_START, Position, SubscriptionId
+from tests.doubles.attempts import an_attempt
 
 S = SubscriptionId("s")
 
 
 def a_notification(position: int, *, has_row: bool = False) -> Notification:
     return Notification(Position(position), "/t", "k", 1, 0, None, 10, 0.0, has_row)
-
-
-def an_attempt(position: int) -> Attempt:
-    return Attempt(
-        subscription=S,
-        position=Position(position),
-        topic="/t",
-        uuid="u",
-        number=1,
-        address="https://example.com/",
-        started_ms=0,
-        duration_us=0,
-        outcome=AttemptOutcome.DELIVERED,
-    )
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def settle(alerts: OperatorAlerts) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while alerts.waiting:  # noqa: ASYNC110
             await asyncio.sleep(0)
 

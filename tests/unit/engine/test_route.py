@@ -22,7 +22,7 @@ from bellwire.model.identity import ApiKey, KeyKind
 from bellwire.model.ids import EMBEDDED_PARTITION, LOG_START, AccountId, ExtensionId, Position, SubscriptionId
 from bellwire.model.subscription import FilterVersion
 from bellwire.subscriptions.versions import with_next_version
-from tests.conformance.backlog import an_attempt
+from tests.doubles.attempts import an_attempt
 from tests.doubles.delivering import TAKEN, RealClock, ScriptedSender, Stage, until
 from tests.doubles.identity import MemoryIdentity, every_account
 from tests.doubles.stepped_clock import SteppedClock

@@ -6,7 +6,7 @@ from bellwire.model.attempt import Attempt
 from bellwire.model.event import Event
 from bellwire.observe.attempts import AttemptWatch
 from bellwire.observe.metrics import Metrics
-from tests.conformance.backlog import an_attempt
+from tests.doubles.attempts import an_attempt
 
 ATTEMPT = an_attempt(1)
 

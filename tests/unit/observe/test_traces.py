@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 
+import msgspec
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -11,8 +12,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from bellwire.errors import Misconfigured
 from bellwire.model.attempt import Attempt, AttemptOutcome, FailureCode
-from bellwire.model.ids import Position, SubscriptionId
 from bellwire.observe.traces import Traces, open_traces
+from tests.doubles.attempts import A_SUBSCRIPTION, an_attempt
 
 PUBLISHERS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -30,21 +31,12 @@ class Kept:
         return {span.name: span for span in self._exporter.get_finished_spans()}
 
 
-def an_attempt(failure: FailureCode | None = None) -> Attempt:
-    return Attempt(
-        subscription=SubscriptionId("s1"),
-        position=Position(7),
-        topic="/t",
-        uuid="n1",
-        number=2,
-        address="https://hooks.example.com/a?token=secret",
-        started_ms=1_795_000_000_000,
-        duration_us=2_500,
-        outcome=AttemptOutcome.DELIVERED if failure is None else AttemptOutcome.FAILED,
-        failure=failure,
-        status=200 if failure is None else 503,
-        detail="" if failure is None else "It said 503.",
-    )
+def tried(failure: FailureCode | None = None) -> Attempt:
+    attempt = an_attempt(7, uuid="n1", number=2, address="https://hooks.example.com/a?token=secret", status=200)
+    if failure is None:
+        return attempt
+    changes = {"outcome": AttemptOutcome.FAILED, "failure": failure, "status": 503, "detail": "It said 503."}
+    return msgspec.structs.replace(attempt, **changes)
 
 
 def test_an_attempt_belongs_to_the_trace_of_its_publish_request_and_to_the_publishers_own() -> None:
@@ -53,7 +45,7 @@ def test_an_attempt_belongs_to_the_trace_of_its_publish_request_and_to_the_publi
     with kept.traces.publishing(PUBLISHERS, "r-1") as span:
         span.answered(202)
     assert span.traceparent is not None
-    kept.traces.attempted(an_attempt(), span.traceparent)
+    kept.traces.attempted(tried(), span.traceparent)
 
     publish, attempt = kept.spans()["bellwire.publish"], kept.spans()["bellwire.attempt"]
     assert publish.context is not None
@@ -70,12 +62,12 @@ def test_an_attempt_belongs_to_the_trace_of_its_publish_request_and_to_the_publi
 def test_an_attempts_span_has_its_times_its_ids_and_no_secret_of_the_address() -> None:
     kept = Kept()
 
-    kept.traces.attempted(an_attempt(FailureCode.STATUS_5XX), PUBLISHERS)
+    kept.traces.attempted(tried(FailureCode.STATUS_5XX), PUBLISHERS)
 
     span = kept.spans()["bellwire.attempt"]
-    assert (span.start_time, span.end_time) == (1_795_000_000_000_000_000, 1_795_000_000_002_500_000)
+    assert (span.start_time, span.end_time) == (1_795_000_000_007_000_000, 1_795_000_000_008_500_000)
     assert span.attributes == {
-        "bellwire.subscription_id": "s1",
+        "bellwire.subscription_id": A_SUBSCRIPTION,
         "bellwire.notification_id": "n1",
         "bellwire.position": 7,
         "bellwire.attempt_number": 2,

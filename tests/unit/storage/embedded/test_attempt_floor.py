@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwire.storage.embedded.delivery_file import AttemptFloor
-from tests.conformance.backlog import an_attempt
+from tests.doubles.attempts import an_attempt
 
 
 def test_the_floor_follows_once_the_watermark_has_passed_a_commits_positions() -> None:
