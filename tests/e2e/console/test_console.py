@@ -13,6 +13,7 @@ from bellwire.sms.codes import ErrorCode
 from bellwire.testing.receiver import Reply, WebhookReceiver, accept
 from tests.e2e.console.browser import A2P, Console, keep_picture, looked_at, message, serious_findings
 
+OPT_OUTS = A2P.replace("messages", "opt-outs")
 CONNECTED = "window.did_handshake && window.socket.connected"
 """That the page's connection stands: one that never did isn't missed."""
 LOSE_CONNECTION = "window.socket.io.engine.close()"
@@ -114,8 +115,8 @@ async def test_creating_a_subscription_shows_what_it_would_have_matched(
         await page.get_by_role("button", name="Add another").click()
         await expect(page.get_by_label("Event filter")).to_have_value("")
         await expect(page.locator("#matched")).to_contain_text("events of the family a2p_message.")
-        await page.get_by_label("Kind of event").select_option(label="High Volume SMS opt-out")
-        await expect(page.get_by_text("No event of the family a2p_opt_out is kept yet.")).to_be_visible()
+        await page.get_by_label("Kind of event").select_option(label="Missed call")
+        await expect(page.get_by_text("No event of the family missed_call is kept yet.")).to_be_visible()
         await page.get_by_label("Event filter").fill("")
 
         await page.get_by_label("Webhook address").fill("http://127.0.0.1:1/nobody")
@@ -136,6 +137,23 @@ async def test_events_and_attempts_are_seen_live_and_filtered(console: Console, 
         row = page.locator("tbody tr", has_text="First light")
         await expect(row.get_by_text("Event", exact=True)).to_be_visible()
         await expect(row.get_by_text("Delivered").first).to_be_visible()
+
+        await page.get_by_label("Event family").select_option("a2p_opt_out")
+        await expect(page.get_by_text("Nothing that fits has come since you chose this.")).to_be_visible()
+        await console.publish(message(305, text="Of another family"))
+        await console.publish({"from": "+16505550180", "to": "+12015550149", "active": True}, event=OPT_OUTS)
+        await expect(page.locator("tbody tr", has_text="+12015550149").first).to_be_visible()
+        assert await page.locator("tbody tr", has_text="Of another family").count() == 0
+        await page.get_by_role("checkbox", name="Delivery attempts").uncheck()
+        await page.get_by_label("Event family").select_option("")
+        await console.publish(message(306, text="Only as an event"))
+        row = page.locator("tbody tr", has_text="Only as an event")
+        await expect(row.get_by_text("Event", exact=True)).to_be_visible()
+        await receiver.wait_for(3, timeout=30)
+        await console.publish(message(307, text="And the next"))
+        await expect(page.locator("tbody tr", has_text="And the next").first).to_be_visible()
+        await expect(row).to_have_count(1)
+        await page.get_by_role("checkbox", name="Delivery attempts").check()
 
         await page.get_by_label("Event filter").fill("/restapi/v1.0/account/~/a2p-sms/mesages")
         await expect(page.get_by_role("alert")).to_contain_text(
@@ -187,11 +205,16 @@ async def test_a_failing_endpoint_its_attempts_and_replays(console: Console, rec
         await page.goto(f"{console.url}/console/deliveries?subscription={id_}&outcome=failed")
         failed = page.locator("tbody tr", has_text="503").first
         await expect(failed.get_by_text(re.compile(r"^try \d"))).to_be_visible()
+        await expect(failed.locator("[data-name='Next try']")).to_have_text(re.compile(r"^(in \d|was \d)"))
+        await page.get_by_label("Why it failed").select_option("dns")
+        await expect(page.get_by_text("No attempt is like this.")).to_be_visible()
+        await page.get_by_label("Why it failed").select_option("status_5xx")
         await failed.get_by_role("button", name="Open").click()
         dialog = page.get_by_role("dialog")
         await expect(dialog).to_contain_text("POST /webhook HTTP/1.1")
         await expect(dialog).to_contain_text('"text": "Try me"')
         await expect(dialog).to_contain_text("HTTP 503")
+        await expect(dialog.locator("dt", has_text="Took").locator("+ dd")).to_have_text(re.compile(r"\d (ms|s)$"))
         assert await serious_findings(page) == []
         await keep_picture(page, "attempt light")
         await page.keyboard.press("Escape")
@@ -230,12 +253,20 @@ async def test_an_event_who_got_it_and_who_did_not_and_why(console: Console, rec
     await console.subscribe(receiver.url, f"{A2P}?to=+16505550102")
     await console.subscribe(receiver.url + "/other", f"{A2P}?to=+16505550103&direction=Inbound")
     await console.subscribe(receiver.url + "/many", *(f"{A2P}?to=+1650555{4000 + number}" for number in range(20)))
-    await console.publish(message(501, to="+16505550102", text="Who gets me"))
+    await console.publish(*(message(501, to="+16505550102", text=text) for text in ("Who else", "Who gets me")))
     async with console.page("/events") as page:
+        sought = page.locator("tbody tr", has_text="Who gets me")
+        await page.get_by_label("Event family").select_option("presence")
+        await expect(page.get_by_text("No event is like this.")).to_be_visible()
         await page.get_by_label("Event family").select_option("a2p_message")
-        await page.locator("tbody tr", has_text="Who gets me").get_by_role("link").click()
+        await expect(sought).to_be_visible()
+        await page.get_by_label("To", exact=True).fill("2020-01-01T00:00:00")
+        await expect(page.get_by_text("No event is like this.")).to_be_visible()
+        await page.get_by_label("To", exact=True).fill("")
+        await sought.get_by_role("link").click()
         await expect(page.get_by_role("heading", name=re.compile("a2p_message at"))).to_be_visible()
         await expect(page.locator(".tree")).to_contain_text("“Who gets me”")
+        uuid = await page.locator("dt", has_text="uuid").locator("+ dd").inner_text()
         got = page.locator(".panel", has_text="Who got it").locator("tbody tr", has_text=receiver.url).first
         await expect(got).to_contain_text("Delivered")
         missed = page.locator("tbody tr", has_text="/other")
@@ -248,6 +279,9 @@ async def test_an_event_who_got_it_and_who_did_not_and_why(console: Console, rec
         await keep_picture(page, "event light")
 
         await page.goto(f"{console.url}/console/events")
+        await page.get_by_label("uuid").fill(uuid)
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await expect(sought).to_be_visible()
         await page.get_by_label("From").fill("2026-03-02T14:30:00")
         await page.get_by_label("To", exact=True).fill("2026-03-02T14:30:00")
         await expect(page.get_by_role("alert")).to_have_text("“From” has to be before “To”.")
@@ -267,8 +301,11 @@ async def test_operating_a_subscription(console: Console, receiver: WebhookRecei
         await page.get_by_role("button", name="Send a test event").click()
         await expect(page.get_by_role("status")).to_contain_text("The test event was taken: HTTP 200")
         assert receiver.notifications[-1].headers["bellwire-test"] == "true"
+        path, headers = f"/restapi/v1.0/subscription/{id_}", await console.bearer()
+        before = (await console.http.get(path, headers=headers)).json()["expirationTime"]
         await page.get_by_role("button", name="Renew").click()
         await expect(page.get_by_role("status")).to_contain_text("Renewed until")
+        assert (await console.http.get(path, headers=headers)).json()["expirationTime"] > before
 
         await page.get_by_role("button", name="Delete …").click()
         await expect(page.get_by_role("dialog")).to_contain_text("Delete this subscription?")
