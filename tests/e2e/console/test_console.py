@@ -16,6 +16,15 @@ from tests.e2e.console.browser import A2P, Console, keep_picture, looked_at, mes
 OPT_OUTS = A2P.replace("messages", "opt-outs")
 CONNECTED = "window.did_handshake && window.socket.connected"
 """That the page's connection stands: one that never did isn't missed."""
+HAS_LINE = """colour => {
+    const canvas = document.querySelectorAll("canvas")[2], context = canvas.getContext("2d");
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    const top = 24, {data} = context.getImageData(0, top, canvas.width, canvas.height - top);
+    for (let at = 0; at < data.length; at += 4)
+        if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) return true;
+    return false;
+}"""
+"""That the third chart has this colour below its legend."""
 LOSE_CONNECTION = "window.socket.io.engine.close()"
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -362,17 +371,20 @@ async def test_stop_on_a_handset_of_the_sms_lab_brings_an_opt_out_event(
     assert opt_out.json()["body"]["to"] == "+12015550142"
 
 
-async def test_charts_of_the_last_minutes(console: Console) -> None:
-    await console.publish(message(701))
+async def test_charts_of_the_last_minutes(console: Console, receiver: WebhookReceiver) -> None:
+    receiver.answer = lambda _request: BUSY
+    await console.subscribe(receiver.url, f"{A2P}?to=+16505550106")
+    await console.publish(message(701, to="+16505550106"))
     async with console.page("/charts") as page:
-        await expect(page.get_by_text("published a second")).to_be_visible()
-        await expect(page.get_by_role("img", name=re.compile("Line chart"))).to_have_count(4)
+        backlog = page.locator(".figure", has_text="in the backlog").locator("b")
+        await expect(backlog).to_have_text(re.compile(r"^[1-9]"))
+        await expect(page.get_by_role("img", name=re.compile("^Line chart: "))).to_have_count(4)
+        drawn = page.get_by_role("img", name=re.compile(r"in the backlog. Now: Waiting [1-9]\d*\.$"))
+        await expect(drawn).to_be_visible()
+        flow = page.get_by_role("img", name=re.compile(r"Now: Published [\d.]+, Delivered [\d.]+, Failed [\d.]+\.$"))
+        await expect(flow).to_be_visible()
         await expect(page.get_by_text("times are UTC")).to_have_count(4)
-        await expect(page.locator("canvas").first).to_be_visible()
-        drawn = await page.locator("canvas").first.evaluate(
-            "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].some(x => x)"
-        )
-        assert drawn
+        await page.wait_for_function(HAS_LINE, arg="#2f7fd8")
         await keep_picture(page, "charts")
 
 
