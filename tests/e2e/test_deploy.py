@@ -272,6 +272,24 @@ async def test_alerts_and_dashboard_group_by_labels_that_the_metrics_have(export
             assert label in known or described, query
 
 
+async def test_alerts_and_dashboard_select_by_labels_and_values_that_there_are(exported: dict[str, Metric]) -> None:
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    lines = {name: line for line in documented.splitlines() for name in re.findall(r"^\| `(\w+)`", line)}
+    selections = [
+        (name, label, value)
+        for query in queries()
+        for name, inside in re.findall(r"\b(bellwire_\w+)\{([^}]*)\}", query)
+        for label, value in re.findall(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"', inside)
+        if label not in {"job", "instance"}  # Prometheus' own
+    ]
+
+    assert len(selections) >= 3
+    for name, label, value in selections:
+        there = {sample.labels[label] for sample in exported[name].samples if label in sample.labels}
+        described = re.findall(r"`(\w+)`", lines[name])
+        assert value in there or (label in described and value in described), (name, label, value)
+
+
 async def test_every_alert_says_what_to_do() -> None:
     assert len({rule["alert"] for rule in rules()}) == len(rules())
     for rule in rules():

@@ -7,6 +7,7 @@ written here twice: all of it comes from the families' declarations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -92,7 +93,9 @@ def family_routes() -> APIRouter:
     @router.get("/bellwire/v1/event-families/{name}", summary="One event family", responses=documented(404))
     async def read_event_family(name: str) -> EventFamilyInfo:
         if name not in records():
-            raise NotFound("CMN-102", f"There is no event family {name[:100]!r}", parameter="name")
+            close = get_close_matches(name[:100], records(), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise NotFound("CMN-102", f"There is no event family {name[:100]!r}{hint}", parameter="name")
         return records()[name]
 
     return router

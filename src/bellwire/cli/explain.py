@@ -25,7 +25,8 @@ def explain(
     event: Annotated[
         str,
         typer.Argument(
-            metavar="EVENT", help="As for publishing, its body maybe partial: JSON, or @FILE, or - for standard input."
+            metavar="EVENT",
+            help="As for publishing, its body perhaps partial: JSON, or @FILE, or - for standard input.",
         ),
     ],
     *,

@@ -13,7 +13,17 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from bellwire.engine.publish import Rejection, Submission, audience_of, decode_submission, stated_account_of, steps
+from bellwire.engine.publish import (
+    Rejection,
+    Submission,
+    audience_of,
+    decode_submission,
+    judge_account,
+    stated_account_of,
+    steps,
+    time_of,
+    uuid_of,
+)
 from bellwire.engine.route import Announcements
 from bellwire.engine.subscribe_live import parse_stored
 from bellwire.errors import ErrorEntry, Forbidden, InvalidRequest
@@ -81,9 +91,14 @@ def explain_made_up(
 
     Raises:
         InvalidRequest: SUB-508, SUB-406 for the filter (`parameter` is `filter`); CMN-101, CMN-103 for the event
-            (`parameter` is the place in it, as `event.body.from`).
+            (`parameter` is the place in it, as `event.body.from`); CMN-102, CMN-109 for an account where nothing can be
+            published.
     """
     event = _read_event(item, asker, max_event_bytes)
+    if asker.account == event.account or not asker.is_bound:  # of others it is not told whether they exist
+        known = directory.account(event.account)
+        if (problem := judge_account(event.account, None if known is None else known.status)) is not None:
+            raise InvalidRequest(problem.code, f"event: {problem.message}", parameter="event.event")
     event_filter = _read_filter(filter_text, asker, event.account)
     if event_filter.account == event.account:
         # In another account, who monitors whom is nobody's business here.
@@ -140,7 +155,12 @@ def _read_event(item: bytes, asker: Asker, max_event_bytes: int) -> Announced:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
         raise InvalidRequest("CMN-103", f"event is not valid JSON: {malformed}", parameter="event") from None
     stated_account, audience = stated_account_of(submission), audience_of(submission)
-    for refused, field in ((stated_account, "event.accountId"), (audience, "event.audience")):
+    for refused, field in (
+        (stated_account, "event.accountId"),
+        (uuid_of(submission), "event.uuid"),
+        (audience, "event.audience"),
+        (time_of(submission), "event.timestamp"),
+    ):
         if isinstance(refused, Rejection):
             raise _wrong(field, f"event.{refused.message}")
     assert not isinstance(stated_account, Rejection)

@@ -161,35 +161,30 @@ class Submissions:
             return _bad("accountId", f"is {stated_account}, but the event's path says {account}")
         if key.account_id is not None and key.account_id != account:
             return Rejection("CMN-401", f"event: the publisher key is for account {key.account_id}, not {account}")
-        status = self._status_of(account)
-        if status is None:
-            return Rejection("CMN-102", f"account {account} is not found: make it first, with bellwire admin accounts")
-        if status is Status.DISABLED:
-            return Rejection("CMN-109", f"account {account} is disabled: nobody would be told")
+        if (problem := judge_account(account, self._status_of(account))) is not None:
+            return problem
         family = topic.family
         if (problem := _judge_body(family, raw)) is not None:
             return problem
         body = _decode_object(raw)
-        uuid, chosen = submission.uuid, True
+        uuid, chosen = uuid_of(submission), True
+        if isinstance(uuid, Rejection):
+            return uuid
         if uuid is None:
             uuid, chosen = (fallback_uuid, True) if fallback_uuid is not None else (_random_uuid(), False)
-        elif not _UUID.fullmatch(uuid):
-            return _bad("uuid", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
         audience = audience_of(submission)
         if isinstance(audience, Rejection):
             return audience
-        received_ms = timestamp_ms = self._clock.now_ms()
-        if submission.timestamp is not None:
-            parsed = _parse_time(submission.timestamp)
-            if parsed is None:
-                return _bad("timestamp", "is not an ISO 8601 date-time")
-            timestamp_ms = parsed
+        happened_ms = time_of(submission)
+        if isinstance(happened_ms, Rejection):
+            return happened_ms
+        received_ms = self._clock.now_ms()
         return Event(
             account=account,
             uuid=uuid,
             chosen=chosen,
             topic=topic.topic,
-            timestamp_ms=timestamp_ms,
+            timestamp_ms=received_ms if happened_ms is None else happened_ms,
             body=raw,
             audience=audience,
             stated=topic.stated,
@@ -214,6 +209,29 @@ def decode_submission(item: bytes | msgspec.Raw) -> Submission:
         if flat is None:
             raise
         return flat
+
+
+def judge_account(account: AccountId, status: Status | None) -> Rejection | None:
+    """Why nothing is published in an account; `status` is None for one that there is not."""
+    if status is None:
+        return Rejection("CMN-102", f"account {account} is not found: make it first, with bellwire admin accounts")
+    if status is Status.DISABLED:
+        return Rejection("CMN-109", f"account {account} is disabled: nobody would be told")
+    return None
+
+
+def uuid_of(submission: Submission) -> str | Rejection | None:
+    if submission.uuid is not None and not _UUID.fullmatch(submission.uuid):
+        return _bad("uuid", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return submission.uuid
+
+
+def time_of(submission: Submission) -> int | Rejection | None:
+    """When it happened, in milliseconds since the epoch; None is now."""
+    if submission.timestamp is None:
+        return None
+    parsed = _parse_time(submission.timestamp)
+    return _bad("timestamp", "is not an ISO 8601 date-time") if parsed is None else parsed
 
 
 def stated_account_of(submission: Submission) -> AccountId | Rejection | None:

@@ -51,6 +51,7 @@ class ApiClient:
             ApiError: the answer is no success.
             OSError: there is no answer.
         """
+        __tracebackhide__ = True
         headers = {"Accept": "application/json"}
         body: bytes | None = raw
         if content is not None:

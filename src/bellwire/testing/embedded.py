@@ -68,7 +68,7 @@ class EmbeddedServer:
             str(env_file),
         ]
         if seed is not None:
-            arguments += ["--seed", str(seed)]
+            arguments += ["--seed", str(Path(seed).absolute())]  # the server has a working directory of its own
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-u", "-c", _PROGRAM, *arguments],

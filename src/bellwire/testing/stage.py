@@ -131,16 +131,23 @@ class Bellwire:
         """Subscribe an address as the demo user, where no SDK is to do it; returns the subscription's id.
 
         Args:
-            delivery_mode: further fields, such as `verificationToken`.
+            address: of a webhook of ours, its verification token and signing secret are taken along.
+            delivery_mode: further fields, or others; None leaves one out.
         """
-        mode = {"transportType": "WebHook", "address": address.url if isinstance(address, Webhook) else address}
-        content = {"eventFilters": list(filters), "deliveryMode": mode | delivery_mode}
+        __tracebackhide__ = True
+        mode = address.delivery_mode if isinstance(address, Webhook) else {"address": address}
+        mode = {"transportType": "WebHook", **mode, **delivery_mode}
+        content = {
+            "eventFilters": list(filters),
+            "deliveryMode": {name: value for name, value in mode.items() if value is not None},
+        }
         general = not any(one.startswith(WEBINAR_PREFIX) for one in filters)
         path = "/restapi/v1.0/subscription" if general else "/webinar/notifications/v1/subscriptions"
         return str(self._api.ask("POST", path, token=self.token(), content=content)["id"])
 
     def token(self) -> str:
         """An access token of the demo user; the same one within a test."""
+        __tracebackhide__ = True
         if self._token is None:
             login = f"{self.env['RC_APP_CLIENT_ID']}:{self.env['RC_APP_CLIENT_SECRET']}"
             answer = self._api.ask(
@@ -154,6 +161,7 @@ class Bellwire:
 
     def explain(self, event_filter: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Whether a filter of the demo user would match an event, and if not, why not (`matches`, `reasons`)."""
+        __tracebackhide__ = True
         content = {
             "filter": event_filter,
             "event": {**event, "event": self.topic(str(event.get("event", "")))},
@@ -183,10 +191,12 @@ class Bellwire:
 
     def seed(self, text: str) -> None:
         """Load a seed file: accounts, extensions, numbers, applications, subscriptions, as YAML."""
+        __tracebackhide__ = True
         self._api.ask("POST", f"{_DEV}/seed", raw=text.encode())
 
     def admin(self, method: str, path: str, content: object = None, **query: object) -> Any:
         """A request to the own API with the admin key: `admin("GET", "/bellwire/v1/deliveries", limit=5)`."""
+        __tracebackhide__ = True
         return self._api.ask(method, path, token=self.env["BELLWIRE_ADMIN_KEY"], content=content, query=query)
 
     def close(self) -> None:
@@ -198,8 +208,10 @@ class Bellwire:
             self._thread.close()
             self._thread = None
 
-    def _why_not(self, address: str, arrived: set[str]) -> str:
-        return "\n".join(why_nothing_came(self._api, self.env["BELLWIRE_ADMIN_KEY"], address, arrived))
+    def _why_not(self, webhook: Webhook, arrived: set[str]) -> str:
+        key = self.env["BELLWIRE_ADMIN_KEY"]
+        had_one = webhook.handshakes > 0
+        return "\n".join(why_nothing_came(self._api, key, webhook.url, arrived, had_one=had_one))
 
 
 class Sms:
@@ -218,6 +230,7 @@ class Sms:
             sender: in E.164.
             to: by default the demo account's number for High Volume SMS.
         """
+        __tracebackhide__ = True
         content = {"from": sender, "to": to or self._env["BELLWIRE_A2P_NUMBER"], "text": text}
         key = self._env["BELLWIRE_PUBLISHER_KEY"]
         return str(self._api.ask("POST", "/bellwire/v1/sms/inbound", token=key, content=content)["id"])
@@ -231,6 +244,7 @@ class Clock:
 
     def advance(self, by: float | timedelta) -> datetime:
         """Move it ahead, by seconds or a timedelta; returns the server's new time."""
+        __tracebackhide__ = True
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
         return _moment(self._api.ask("POST", f"{_DEV}/clock", content={"advanceSeconds": seconds}))
 
@@ -274,6 +288,7 @@ class Faults:
             count: how often; None is until it is cleared.
             reaches: the endpoint gets the notification all the same, so that it comes twice.
         """
+        __tracebackhide__ = True
         return self._add(
             kind="delivery",
             status=status,
@@ -289,10 +304,12 @@ class Faults:
 
     def tokens(self, *, status: int = 503, retry_after_seconds: int | None = None, count: int = 1) -> Fault:
         """Make the token endpoint refuse, so many times: 400 is `invalid_grant`, 429, 500 and 503 what they are."""
+        __tracebackhide__ = True
         return self._add(kind="token", status=status, retryAfterSeconds=retry_after_seconds, count=count)
 
     def sockets(self, *, count: int = 1, subscription_id: str | None = None) -> Fault:
         """Cut so many WebSocket connections, each in place of the next notification that was to be written to it."""
+        __tracebackhide__ = True
         return self._add(kind="socket", count=count, subscriptionId=subscription_id)
 
     def clear(self) -> None:
@@ -300,6 +317,7 @@ class Faults:
         self._api.ask("DELETE", f"{_DEV}/faults")
 
     def _add(self, **fields: Any) -> Fault:
+        __tracebackhide__ = True
         content = {name: value for name, value in fields.items() if value is not None}
         return Fault(self._api, str(self._api.ask("POST", f"{_DEV}/faults", content=content)["id"]))
 

@@ -83,19 +83,21 @@ class Webhook:
         self,
         thread: ReceiverThread,
         *,
-        why_not: Callable[[str, set[str]], str],
+        why_not: Callable[[Webhook, set[str]], str],
         path: str = "/webhook",
         verification_token: str | None = None,
         signing_secret: str | None = None,
     ) -> None:
         """
         Args:
-            why_not: of an address and the notifications that it got: why it got no others, in lines.
+            why_not: of a webhook and the uuids of the notifications that it got: why it got no others, in lines.
             verification_token: what `Verification-Token` has to say; anything else is answered 401.
             signing_secret: `whsec_…`; notifications without a valid signature are answered 401.
         """
         self._thread = thread
         self._why_not = why_not
+        self._verification_token = verification_token
+        self._signing_secret = signing_secret
         self._arrived = threading.Condition()
         self._noticed = 0
         self._answers: list[Reply] = []
@@ -114,6 +116,15 @@ class Webhook:
     def url(self) -> str:
         """The address to subscribe with."""
         return self._receiver.url
+
+    @property
+    def delivery_mode(self) -> dict[str, str | None]:
+        """What a subscription says of this receiver, beside its `transportType`."""
+        return {
+            "address": self.url,
+            "verificationToken": self._verification_token,
+            "signingSecret": self._signing_secret,
+        }
 
     @property
     def handshakes(self) -> int:
@@ -230,4 +241,4 @@ class Webhook:
             cut = shown if len(shown) <= _MOST_CHARACTERS else shown[:_MOST_CHARACTERS] + "…"
             lines.append(f"  {notification.event}\n    {cut}")
         lines += [f"  refused here: {problem}" for problem in self.refused]
-        return "\n".join([*lines, self._why_not(self.url, {notification.uuid for notification in arrived})])
+        return "\n".join([*lines, self._why_not(self, {notification.uuid for notification in arrived})])

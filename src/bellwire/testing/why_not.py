@@ -11,21 +11,25 @@ from bellwire.testing.api_client import ApiClient, ApiError
 MOST_EVENTS = 10
 """The newest."""
 MOST_SUBSCRIPTIONS = 5
+NOT_ANY_MORE = " any more: it got a handshake, and the subscription has expired or was deleted, or was refused"
 
 
-def why_nothing_came(api: ApiClient, admin_key: str, address: str, arrived: set[str]) -> list[str]:
+def why_nothing_came(
+    api: ApiClient, admin_key: str, address: str, arrived: set[str], *, had_one: bool = False
+) -> list[str]:
     """Lines about each event that was published and has not arrived at an address.
 
     Args:
         arrived: uuids of the notifications that did arrive.
+        had_one: the address got a handshake.
     """
     try:
-        return list(_lines(api, admin_key, address, arrived))
+        return list(_lines(api, admin_key, address, arrived, had_one))
     except (OSError, ApiError) as error:
         return [f"and the server could not be asked why: {error}"]
 
 
-def _lines(api: ApiClient, key: str, address: str, arrived: set[str]) -> Iterator[str]:
+def _lines(api: ApiClient, key: str, address: str, arrived: set[str], had_one: bool) -> Iterator[str]:
     subscriptions = [
         one
         for one in api.ask("GET", "/bellwire/v1/subscriptions", token=key, query={"limit": 1000})["records"]
@@ -33,7 +37,7 @@ def _lines(api: ApiClient, key: str, address: str, arrived: set[str]) -> Iterato
     ]
     events = api.ask("GET", "/bellwire/v1/events", token=key, query={"limit": MOST_EVENTS})["records"]
     if not subscriptions:
-        yield "no subscription has this address"
+        yield "no subscription has this address" + (NOT_ANY_MORE if had_one else "")
     for one in subscriptions[:MOST_SUBSCRIPTIONS]:
         held = " and paused" if one["isPaused"] else ""
         yield f"subscription {one['id']}, {one['status']}{held}, to:"

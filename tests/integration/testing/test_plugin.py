@@ -138,6 +138,18 @@ def test_failing_endpoints_and_faults_are_got_over_by_retries(bellwire: Bellwire
     webhook.wait(lambda one: one.uuid == "held-up", timeout=LONG)
 
 
+def test_a_receiver_that_checks_is_subscribed_with_what_it_checks(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook(verification_token="told", signing_secret="whsec_" + "c2VjcmV0" * 4)
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.publish(MESSAGES, BODY)
+    [notification] = webhook.wait(timeout=LONG)
+    assert notification.headers["verification-token"] == "told"
+    assert webhook.refused == []
+
+    with pytest.raises(AssertionError, match="answered with status 401"):
+        bellwire.subscribe(webhook, MESSAGES, verificationToken="another")
+
+
 def test_texts_come_in_and_stop_is_an_opt_out(bellwire: Bellwire) -> None:
     webhook = bellwire.webhook()
     bellwire.subscribe(webhook, INBOUND, "/restapi/v1.0/account/~/a2p-sms/opt-outs")
@@ -181,7 +193,7 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     finished = pytest_run(project)
 
     assert finished.ret == 0, finished.stdout.str()
-    assert "12 passed" in finished.stdout.str()
+    assert "13 passed" in finished.stdout.str()
 
 
 def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pytester) -> None:
@@ -211,10 +223,32 @@ def test_a_failing_delivery(bellwire: Bellwire) -> None:
 
 def test_a_wrong_token(bellwire: Bellwire) -> None:
     webhook = bellwire.webhook(signing_secret="whsec_" + "c2VjcmV0" * 4)
-    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.subscribe(webhook, MESSAGES, signingSecret=None)
     bellwire.publish(MESSAGES, BODY)
     bellwire.settle(LONG)
     webhook.wait(timeout=0.1)
+
+def test_an_expired_subscription(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, MESSAGES)
+    bellwire.clock.advance(8 * 86400)
+    bellwire.publish(MESSAGES, BODY)
+    webhook.wait(timeout=0.1)
+
+def test_a_wrong_filter(bellwire: Bellwire) -> None:
+    bellwire.subscribe(bellwire.webhook(), MESSAGES + "?direction=Inbond")
+
+def test_a_clock_moved_back(bellwire: Bellwire) -> None:
+    bellwire.clock.advance(-1)
+
+def test_a_wrong_number(bellwire: Bellwire) -> None:
+    bellwire.sms.inbound("hi", to="+12025550000")
+
+def test_a_wrong_seed(bellwire: Bellwire) -> None:
+    bellwire.seed("accounts: [")
+
+def test_an_unknown_family(bellwire: Bellwire) -> None:
+    bellwire.sample("a2p_messag")
 
 def test_a_rejected_event(bellwire: Bellwire) -> None:
     bellwire.publish(MESSAGES, {**BODY, "direction": "Sideways"})
@@ -225,7 +259,7 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
 
     said = finished.stdout.str()
     assert finished.ret == 1, said
-    assert "5 failed" in said, said
+    assert "11 failed" in said, said
     for line in (
         "waited 0.1 s for 2 notifications at http://127.0.0.1:",
         "arrived: 1",
@@ -237,6 +271,12 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
         "it matches, and is waiting after",
         "The endpoint refused the connection (fault-1, injected on purpose).; next try at",
         "refused here: signature: ",
+        "no subscription has this address any more: it got a handshake, and the subscription has expired",
+        "answered 400 SUB-508: Event filter",
+        "advanceSeconds] value is invalid",
+        "no account has this number with the feature A2PSmsSender",
+        "The seed file is not YAML",
+        "There is no event family 'a2p_messag'; did you mean a2p_message?",
         "1 of 1 events were rejected",
         "event 0: CMN-101 body.direction: Input should be 'Inbound' or 'Outbound'",
         "- Bellwire server -",
@@ -306,11 +346,13 @@ def test_with_it(bellwire):
 def test_a_seed_file_is_there_from_the_start_and_after_each_reset(project: pytest.Pytester) -> None:
     project.makepyfile(
         conftest="""
+import pathlib
+
 import pytest
 
 @pytest.fixture(scope="session")
-def bellwire_seed(tmp_path_factory):
-    path = tmp_path_factory.mktemp("seed") / "seed.yaml"
+def bellwire_seed():
+    path = pathlib.Path("seed.yaml")  # from where pytest was started, as any path that a test opens
     path.write_text("accounts: [{id: 500100, companyName: Tern}]")
     return path
 """,

@@ -22,7 +22,7 @@ from bellwire.families import REGISTRY
 from bellwire.families.declaration import EventFamily, Role, Template
 from bellwire.families.registry import placeholders
 from bellwire.filters import Explanation, ReasonKind, parse_topic, rows_with_stated
-from bellwire.model.directory import Account, Extension
+from bellwire.model.directory import Account, Extension, Status
 from bellwire.model.event import Event, LoggedEvent
 from bellwire.model.ids import AccountId, ExtensionId, Position
 from bellwire.model.subscription import DisabledFilter, FilterVersion, Subscription
@@ -43,6 +43,8 @@ class Company(MemoryIdentity):
     def __init__(self) -> None:
         super().__init__()
         self._accounts[ACCOUNT] = Account(id=ACCOUNT, company_name="Tern")
+        closed = AccountId("4")
+        self._accounts[closed] = Account(id=closed, company_name="Skua", status=Status.DISABLED)
         for id_, lines, favorites in ((ALICE, (BOB,), ()), (BOB, (), (ALICE,))):
             self._extensions[id_] = Extension(
                 id=id_,
@@ -135,6 +137,8 @@ def test_who_monitors_whom_is_not_told_to_another_account() -> None:
         ({"event": MESSAGES, "body": {"text": "x" * 2000}}, "event.body", "at most 1000"),
         ({"event": MESSAGES, "audience": ["?"]}, "event.audience", "extension ids"),
         ({"event": MESSAGES, "accountId": "2"}, "event.accountId", "the event's path says 1"),
+        ({"event": MESSAGES, "uuid": "order 7"}, "event.uuid", "1 to 64 characters"),
+        ({"event": MESSAGES, "timestamp": "yesterday"}, "event.timestamp", "ISO 8601"),
         ({"event": "/webinar/configuration/v1/company/sessions"}, "event.accountId", "accountId is missing"),
     ],
     ids=str,
@@ -144,6 +148,22 @@ def test_a_wrong_event_is_refused_with_the_field_and_the_reason(event: dict[str,
 
     assert (code, parameter) == ("CMN-101", field)
     assert says in message
+
+
+@pytest.mark.parametrize(
+    ("account", "code", "says"), [("3", "CMN-102", "account 3 is not found"), ("4", "CMN-109", "account 4 is disabled")]
+)
+def test_an_account_that_nothing_is_published_in_is_refused_and_not_told_to_other_accounts(
+    account: str, code: str, says: str
+) -> None:
+    topic = f"/restapi/v1.0/account/{account}/a2p-sms/messages"
+
+    found, field, message = refused(topic, {"event": topic}, KEY)
+
+    assert (found, field) == (code, "event.event")
+    assert says in message
+    (reason,) = made_up(MESSAGES, {"event": topic}, USER).reasons
+    assert reason.kind is ReasonKind.ACCOUNT
 
 
 def test_a_filter_that_nobody_could_subscribe_to_is_an_error_with_a_suggestion() -> None:
