@@ -79,11 +79,16 @@ async def test_a_key_for_one_account_sees_that_account_alone(console: Console, r
         await expect(page.get_by_text("There are no subscriptions yet.")).to_be_visible()
         await page.goto(f"{console.url}/console/events")
         await expect(page.get_by_text("Nothing was published yet.")).to_be_visible()
+        await page.goto(f"{console.url}/console/deliveries")
+        await expect(page.get_by_text("There is no webhook subscription to replay to.")).to_be_visible()
         await page.goto(f"{console.url}/console/charts")
         await expect(page.get_by_text("Charts are about the whole server.")).to_be_visible()
+        await page.goto(f"{console.url}/console/subscriptions")
+        await expect(page.get_by_text("There are no subscriptions yet.")).to_be_visible()
         await console.http.delete(f"/bellwire/v1/admin/admin-keys/{made.json()['id']}", headers=admin)
-        await page.goto(f"{console.url}/console/events")
-        await expect(page).to_have_title("Sign in · Bellwire")
+        await expect(page).to_have_title("Sign in · Bellwire")  # by itself, with the way back
+        await expect(page.get_by_text("Your session is over.")).to_be_visible()
+        assert page.url.endswith("?next=/subscriptions")
 
 
 async def test_creating_a_subscription_shows_what_it_would_have_matched(
@@ -105,6 +110,13 @@ async def test_creating_a_subscription_shows_what_it_would_have_matched(
         await expect(page.get_by_text("Did you mean")).to_be_visible()
         await page.get_by_role("button", name="Use it").click()
         await expect(page.get_by_label("Event filter")).to_have_value(re.compile(r"direction=Inbound$"))
+
+        await page.get_by_role("button", name="Add another").click()
+        await expect(page.get_by_label("Event filter")).to_have_value("")
+        await expect(page.locator("#matched")).to_contain_text("events of the family a2p_message.")
+        await page.get_by_label("Kind of event").select_option(label="High Volume SMS opt-out")
+        await expect(page.get_by_text("No event of the family a2p_opt_out is kept yet.")).to_be_visible()
+        await page.get_by_label("Event filter").fill("")
 
         await page.get_by_label("Webhook address").fill("http://127.0.0.1:1/nobody")
         await page.get_by_role("button", name="Create the subscription").click()
@@ -129,6 +141,7 @@ async def test_events_and_attempts_are_seen_live_and_filtered(console: Console, 
         await expect(page.get_by_role("alert")).to_contain_text(
             "Did you mean /restapi/v1.0/account/{accountId}/a2p-sms"
         )
+        await expect(page.get_by_text("Until the filter can be read, nothing new is shown.")).to_be_visible()
         await keep_picture(page, "live refused filter light")
         await page.get_by_label("Event filter").fill("/restapi/v1.0/account/~/a2p-sms/messages?direction=Outbound")
         await expect(page.get_by_text("Nothing that fits has come since you chose this.")).to_be_visible()
@@ -136,6 +149,16 @@ async def test_events_and_attempts_are_seen_live_and_filtered(console: Console, 
         await console.publish(message(302, text="Coming in"), message(303, direction="Outbound", text="Going out"))
         await expect(page.locator("tbody tr", has_text="Going out").first).to_be_visible()
         assert await page.locator("tbody tr", has_text="Coming in").count() == 0
+
+        await page.get_by_label("Event family").select_option("presence")
+        await expect(page.get_by_text("The filter is about a2p_message, and the family")).to_be_visible()
+        await page.get_by_label("Event family").select_option("")
+        for name in ("Events", "Delivery attempts"):
+            await page.get_by_role("checkbox", name=name).uncheck()
+        await expect(page.get_by_text("Neither events nor delivery attempts are chosen.")).to_be_visible()
+        for name in ("Events", "Delivery attempts"):
+            await page.get_by_role("checkbox", name=name).check()
+        await expect(page.get_by_text("Nothing that fits has come since you chose this.")).to_be_visible()
 
         await page.get_by_role("button", name="Pause").click()
         await console.publish(message(304, direction="Outbound", text="While paused"))
@@ -184,15 +207,29 @@ async def test_a_failing_endpoint_its_attempts_and_replays(console: Console, rec
         assert replayed.json()["body"]["text"] == "Try me"
         await expect(page.locator("tbody tr", has_text="the event at").first).to_contain_text("Done")
 
+        await page.get_by_role("link", name="Replay a range").click()
         await page.get_by_label("Subscription").last.select_option(id_)
+        for since, until, said in (
+            ("2026-03-02T14:30:00", "2026-03-02T14:30:00", "“From” has to be before “To”."),
+            ("2999-01-01T00:00:00", "", "“From” is in the future"),
+        ):
+            await page.get_by_label("From").fill(since)
+            await page.get_by_label("To", exact=True).fill(until)
+            await page.get_by_role("button", name="Replay what matches").click()
+            await expect(page.get_by_role("status")).to_contain_text(said)
+        await page.get_by_label("From").fill("")
         await page.get_by_role("button", name="Replay what matches").click()
         await receiver.wait_for(before + 2, timeout=30)
-        await expect(page.locator("tbody tr", has_text="the oldest kept to").first).to_contain_text("Done")
+        ranged = page.locator("tbody tr", has_text="the oldest kept to").first
+        await expect(ranged).to_contain_text("Done")
+        await expect(ranged.get_by_role("link", name=receiver.url)).to_be_visible()
+        await expect(page.get_by_role("status")).not_to_contain_text("in the future")
 
 
 async def test_an_event_who_got_it_and_who_did_not_and_why(console: Console, receiver: WebhookReceiver) -> None:
     await console.subscribe(receiver.url, f"{A2P}?to=+16505550102")
     await console.subscribe(receiver.url + "/other", f"{A2P}?to=+16505550103&direction=Inbound")
+    await console.subscribe(receiver.url + "/many", *(f"{A2P}?to=+1650555{4000 + number}" for number in range(20)))
     await console.publish(message(501, to="+16505550102", text="Who gets me"))
     async with console.page("/events") as page:
         await page.get_by_label("Event family").select_option("a2p_message")
@@ -203,8 +240,17 @@ async def test_an_event_who_got_it_and_who_did_not_and_why(console: Console, rec
         await expect(got).to_contain_text("Delivered")
         missed = page.locator("tbody tr", has_text="/other")
         await expect(missed).to_contain_text("to: the filter wants +16505550103; the event has +16505550102")
+        many = page.locator("tbody tr", has_text="/many")
+        await expect(many.get_by_text("the filter wants +16505554019")).to_be_hidden()
+        await many.get_by_text("and 14 more").click()
+        await expect(many.get_by_text("the filter wants +16505554019")).to_be_visible()
         assert await serious_findings(page) == []
         await keep_picture(page, "event light")
+
+        await page.goto(f"{console.url}/console/events")
+        await page.get_by_label("From").fill("2026-03-02T14:30:00")
+        await page.get_by_label("To", exact=True).fill("2026-03-02T14:30:00")
+        await expect(page.get_by_role("alert")).to_have_text("“From” has to be before “To”.")
 
 
 async def test_operating_a_subscription(console: Console, receiver: WebhookReceiver) -> None:
@@ -322,6 +368,46 @@ async def test_the_keyboard_is_enough(console: Console) -> None:
         await expect(page.get_by_label("Topic")).to_be_focused()
         await page.keyboard.type("/restapi")
         await expect(page.get_by_role("alert")).to_contain_text("it is a topic of no event family")
+
+
+async def test_the_focus_outlives_live_updates_and_dialogs(console: Console, receiver: WebhookReceiver) -> None:
+    id_ = await console.subscribe(receiver.url, f"{A2P}?to=+16505550105")
+    await console.publish(*(message(650 + number, to="+16505550105") for number in range(2)))
+    await receiver.wait_for(2, timeout=30)
+    async with console.page(f"/deliveries?subscription={id_}") as page:
+        rows, opener = page.locator("tbody tr[id^=attempt-]"), page.locator(":focus")
+        await expect(rows).to_have_count(2)
+        await rows.last.get_by_role("button", name="Open").focus()
+        opened = await opener.get_attribute("data-id")
+        assert opened
+        await console.publish(message(652, to="+16505550105"))
+        await expect(rows).to_have_count(3)
+        await expect(opener).to_have_attribute("data-id", opened)
+
+        dialog = page.get_by_role("dialog")
+        for number in (653, 654):  # the second time it is the same dialog
+            await page.keyboard.press("Enter")
+            await expect(dialog).to_be_visible()
+            before = await rows.count()
+            await console.publish(message(number, to="+16505550105"))
+            await expect(rows).to_have_count(before + 1)
+            await page.keyboard.press("Escape")
+            await expect(dialog).to_be_hidden()
+            await expect(opener).to_have_attribute("data-id", opened)
+
+        await page.goto(f"{console.url}/console/subscriptions/{id_}")
+        await page.get_by_role("button", name="Pause").press("Enter")
+        await expect(page.get_by_role("button", name="Go on")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Pause")).to_be_focused()
+        await page.get_by_role("button", name="Delete …").press("Enter")
+        await expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+        receiver.answer = lambda _request: BUSY
+        await console.publish(message(655, to="+16505550105"))
+        await expect(page.locator("h1 + .state")).to_have_text("Failing")
+        await expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Delete …")).to_be_focused()
 
 
 async def test_the_theme_can_be_changed_and_is_remembered(console: Console) -> None:
