@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MAX_TEXT = 60
+MAX_IDS = 3
 
 _WORDS = (
     "eventType",
@@ -19,6 +20,8 @@ _WORDS = (
     "presenceStatus",
     "dndStatus",
 )
+_WHOSE = (("extensionId", "extension"), ("deviceId", "device"), ("lastModifiedTime", "changed at"))
+"""Of bodies that say no more than that something is different now."""
 _TEXTS = ("text", "subject", "title", "name")
 
 
@@ -53,7 +56,17 @@ def what_happened(body: Mapping[str, Any]) -> str:
             said = " ".join(said.split())
             parts.append(f"“{said[:MAX_TEXT]}{'…' if len(said) > MAX_TEXT else ''}”")
             break
-    return " ".join(parts)
+    return " ".join(parts) or " ".join(_whose(body))
+
+
+def _whose(body: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{word} {body[name]}" for name, word in _WHOSE if isinstance(body.get(name), str))
+    lines = body.get("extension")
+    if isinstance(lines, list):
+        ids = [str(line["id"]) for line in lines if isinstance(line, Mapping) and "id" in line]
+        if ids:
+            more = f" and {len(ids) - MAX_IDS} more" if len(ids) > MAX_IDS else ""
+            yield f"extension {', '.join(ids[:MAX_IDS])}{more}"
 
 
 def _changes(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

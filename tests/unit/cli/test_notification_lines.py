@@ -42,7 +42,16 @@ def test_an_attempt_that_failed_says_why() -> None:
 def test_the_sample_of_every_family_can_be_told_in_one_line(family: object) -> None:
     sample = getattr(family, "sample")  # noqa: B009 - parametrised
 
-    assert "\n" not in what_happened(sample)
+    said = what_happened(sample)
+    assert said
+    assert "\n" not in said
+
+
+def test_an_event_that_says_no_more_than_that_something_changed_is_told_by_whose_it_is() -> None:
+    assert what_happened({"extensionId": "7", "deviceId": "9"}) == "extension 7 device 9"
+    assert what_happened({"extension": [{"id": str(n)} for n in range(5)]}) == "extension 0, 1, 2 and 2 more"
+    assert what_happened({"extensionId": "7", "eventType": "Update"}) == "Update"
+    assert what_happened({"extension": [7, {}], "extensionId": 7}) == ""
 
 
 def test_under_load_lines_are_left_out_and_counted() -> None:
