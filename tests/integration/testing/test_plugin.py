@@ -205,7 +205,7 @@ def test_another_direction(bellwire: Bellwire) -> None:
     bellwire.subscribe(webhook, INBOUND)
     bellwire.publish(MESSAGES, BODY)
     webhook.wait(timeout=LONG)
-    bellwire.publish(MESSAGES, {**BODY, "direction": "Outbound"}, uuid="outbound-1")
+    bellwire.publish(MESSAGES, {**BODY, "direction": "Outbound"}, uuid="order-2")
     webhook.wait(2, timeout=0.1)
 
 def test_no_subscription(bellwire: Bellwire) -> None:
@@ -264,7 +264,7 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
         "waited 0.1 s for 2 notifications at http://127.0.0.1:",
         "arrived: 1",
         '{"id": "1", "direction": "Inbound", "from": "+16505550142"',
-        "/restapi/v1.0/account/400100/a2p-sms/messages (uuid outbound-1)",
+        "/restapi/v1.0/account/400100/a2p-sms/messages (uuid order-2)",
         "direction: the filter wants Inbound; the event has Outbound",
         "waited 0.1 s for one that fits",
         "no subscription has this address",
@@ -284,6 +284,26 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
     ):
         assert line in said, line
     assert "bellwire/testing/" not in said, "no line of ours is in the traceback"
+    page = (ROOT / "docs" / "testing.md").read_text()
+    [sample] = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert sample.startswith("waited ")
+    assert alike(sample) <= alike(said), "the failure in docs/testing.md is the first of these"
+
+
+def alike(text: str) -> set[str]:
+    """Lines without what differs from run to run, and without what pytest puts before them."""
+    for pattern, instead in (
+        (r"^waited [\d.]+ s", "waited …"),
+        (r"127\.0\.0\.1:\d+", "…"),
+        (r"[0-9a-f]{8}-[0-9a-f-]{27}", "…"),
+    ):
+        text = re.sub(
+            pattern,
+            instead,
+            re.sub(r"^E +(bellwire\.testing\.webhook\.NotReceived: )?", "", text, flags=re.M),
+            flags=re.M,
+        )
+    return {line.strip() for line in text.splitlines() if line.strip()}
 
 
 def test_each_worker_of_xdist_has_a_server_of_its_own(project: pytest.Pytester) -> None:
