@@ -12,18 +12,13 @@ from starlette.types import ASGIApp
 
 from bellwire import __version__
 from bellwire.api.health import Readiness
+from bellwire.compose_delivery import DeliveryParts
 from bellwire.compose_gateway import GatewayParts
 from bellwire.compose_sms import SmsService
-from bellwire.engine.deliver import Deliveries
 from bellwire.engine.housekeeping import Housekeeping
 from bellwire.engine.operate import Operations
-from bellwire.engine.operator_alerts import OperatorAlerts
-from bellwire.engine.replay import Replays
-from bellwire.engine.route import Router
 from bellwire.engine.seed import DemoCredentials
 from bellwire.engine.seed_load import Seeded, Seeding
-from bellwire.engine.subscribe_live import LiveSubscriptions
-from bellwire.engine.watch_endpoints import EndpointWatch
 from bellwire.model.ids import EMBEDDED_PARTITION
 from bellwire.observe.attempts import AttemptWatch, Listener
 from bellwire.observe.system_clock import SystemClock
@@ -81,7 +76,7 @@ class Server:
     @property
     def operations(self) -> Operations:
         """What an operator may do with any subscription."""
-        return self._engine.operations
+        return self._engine.delivery.operations
 
     @property
     def failed(self) -> asyncio.Event:
@@ -119,15 +114,9 @@ class RunningEngine:
         self.stopping = asyncio.Event()
         self.is_ready = False
         self.files: EngineFiles
-        self.deliveries: Deliveries
-        self.live: LiveSubscriptions
-        self.router: Router
+        self.delivery: DeliveryParts
         self.housekeeping: Housekeeping
-        self.watch: EndpointWatch
-        self.alerts: OperatorAlerts
-        self.operations: Operations
         self.seeding: Seeding
-        self.replays: Replays
         self.gateway: GatewayParts
         self.sms: SmsService
         self._routing: asyncio.Task[None] | None = None
@@ -140,15 +129,15 @@ class RunningEngine:
 
     async def start(self) -> None:
         began = time.monotonic()
-        watermark = await self.deliveries.claim()
-        restored = await self.live.restore()
+        watermark = await self.delivery.deliveries.claim()
+        restored = await self.delivery.live.restore()
         # A log that retention emptied must not count from 1 again, below the filters' positions (engine.md, Files).
-        await self.files.event_log.raise_head(max(watermark, self.live.restored_up_to))
-        self.deliveries.start()
+        await self.files.event_log.raise_head(max(watermark, self.delivery.live.restored_up_to))
+        self.delivery.deliveries.start()
         await self.gateway.start()
-        self.watch.start()
-        await self.replays.start()
-        self._routing = asyncio.create_task(self.router.run(watermark), name="router")
+        self.delivery.watch.start()
+        await self.delivery.replays.start()
+        self._routing = asyncio.create_task(self.delivery.router.run(watermark), name="router")
         self._routing.add_done_callback(self._routing_ended)
         await self.sms.start()
         self.housekeeping.start()
@@ -170,14 +159,14 @@ class RunningEngine:
         self.is_ready = False
         if self._routing is not None:
             await self.housekeeping.stop()
-            await self.watch.stop()
-            await self.alerts.stop()
+            await self.delivery.watch.stop()
+            await self.delivery.alerts.stop()
             await self.sms.stop(drain_seconds=drain_seconds)
             self._routing.cancel()
             await asyncio.gather(self._routing, return_exceptions=True)
             await self.gateway.stop()
-            await self.replays.stop(drain_seconds=min(1.0, drain_seconds))
-            await self.deliveries.stop(drain_seconds=drain_seconds)
+            await self.delivery.replays.stop(drain_seconds=min(1.0, drain_seconds))
+            await self.delivery.deliveries.stop(drain_seconds=drain_seconds)
         await self.closing.aclose()
         _log.info("server.stopped", seconds=round(time.monotonic() - began, 3))
 
@@ -186,8 +175,8 @@ class RunningEngine:
             return None
         return Readiness(
             logHead=self.files.event_log.head(EMBEDDED_PARTITION),
-            routed=self.deliveries.settling.routed,
-            watermark=self.deliveries.committed_watermark,
+            routed=self.delivery.deliveries.settling.routed,
+            watermark=self.delivery.deliveries.committed_watermark,
         )
 
     def _routing_ended(self, task: asyncio.Task[None]) -> None:

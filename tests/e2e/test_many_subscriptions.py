@@ -70,7 +70,7 @@ async def test_a_restart_with_20_000_subscriptions_brings_all_back_and_events_re
                 + [(str(number), "shared") for number in range(0, COUNT, 1_000)]
             )
             waiting = {
-                number: running.server.engine.deliveries.view(id_).backlog_rows
+                number: running.server.engine.delivery.deliveries.view(id_).backlog_rows
                 for number in (PAUSED, BLACKLISTED, 1, 2)
                 for id_ in [SubscriptionId(f"{number * 2_654_435_761 % 2**32:08x}-0000-4000-8000-{number:012d}")]
             }

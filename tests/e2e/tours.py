@@ -8,11 +8,12 @@ a tour installs nothing: `make run` is what it starts, and the SDK is there alre
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -52,9 +53,14 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [taken.getsockname()[1] for taken in sockets]
+    """Below those that the kernel gives away: while nobody listens at one of them (a reader stops what listens, and the
+    server goes on trying), no other test gets it, and with it notifications that are none of its own."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 class Reader:

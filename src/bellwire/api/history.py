@@ -14,32 +14,36 @@ from fastapi import APIRouter, Depends, Query
 
 from bellwire.api.admin_scope import ScopeOf, scope_by
 from bellwire.api.explain_views import NotificationExplanationView
-from bellwire.api.history_views import (
+from bellwire.api.history_parameters import (
     ID,
     NAME,
     AccountQuery,
-    AttemptView,
-    BacklogView,
-    EventDetailView,
     EventPath,
-    EventView,
-    FailureCodesView,
-    FailureCodeView,
     FromQuery,
-    HealthView,
-    HistoryPageView,
     ListPart,
-    NotificationPageView,
-    NotificationView,
-    ProbeView,
-    ReplayListView,
     ReplayPath,
-    ReplayRequest,
-    ReplayView,
     SubscriptionPath,
-    SubscriptionView,
     ToQuery,
     time_range,
+)
+from bellwire.api.history_views import (
+    AttemptView,
+    EventDetailView,
+    EventView,
+    HistoryPageView,
+    NotificationPageView,
+    NotificationView,
+)
+from bellwire.api.operate_views import (
+    BacklogView,
+    FailureCodesView,
+    FailureCodeView,
+    HealthView,
+    ProbeView,
+    ReplayListView,
+    ReplayRequest,
+    ReplayView,
+    SubscriptionView,
 )
 from bellwire.api.problems import Responses, documented
 from bellwire.api.routing import api_router

@@ -32,7 +32,7 @@ def _row(visitor: Visitor, record: RecordedAttempt) -> Html:
     number = f"try {attempt.number}" if attempt.replay is None else f"replay, try {attempt.number}"
     return h(
         "tr",
-        None,
+        {"id": f"attempt-{record.id}"},
         h("td", {"class": "time"}, clock_time(attempt.started_ms, now_ms=now_ms)),
         h("td", None, badge(level, word), h("div", {"class": "hint"}, number)),
         h("td", {"class": "wraps"}, _subscription(visitor, attempt)),
@@ -44,8 +44,13 @@ def _row(visitor: Visitor, record: RecordedAttempt) -> Html:
     )
 
 
-def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequest | None) -> Html:
-    """Opens itself. `request`: as far as it can be written again."""
+def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequest | None, opening: int) -> Html:
+    """Opens itself.
+
+    Args:
+        request: as far as it can be written again.
+        opening: another each time, since a browser keeps a closed dialog when it is told the same.
+    """
     now_ms = visitor.facade.now_ms()
     level, word = outcome_word(attempt)
     is_test = attempt.position == LOG_START
@@ -74,7 +79,7 @@ def attempt_dialog(visitor: Visitor, attempt: Attempt, request: NotificationRequ
     )
     return h(
         "dialog",
-        {"data-open": True, "aria-labelledby": "attempt-title", "class": "wide"},
+        {"data-open": opening, "aria-labelledby": "attempt-title", "class": "wide"},
         h("h2", {"id": "attempt-title"}, "Delivery attempt ", badge(level, word)),
         facts(when),
         h("h3", None, "Request"),

@@ -93,8 +93,7 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
         colours = ("#2f7fd8", "#2a9d62", "#d9534a")
         options: dict[str, Any] = {
             "animation": False,
-            # It writes the label of the picture anew at each drawing, with what is in it.
-            "aria": {"enabled": True, "label": {"general": {"withoutTitle": f"Line chart: {title}. "}}},
+            "aria": {"enabled": True, "label": {"description": f"Line chart: {title}."}},
             "useUTC": True,
             # On the right, half of the last time is beyond the axis.
             "grid": {"left": 8, "right": 36, "top": 34, "bottom": 8, "containLabel": True},
@@ -131,8 +130,14 @@ def _chart(title: str, names: Sequence[str]) -> ui.echart:
 
 
 def _draw(chart: ui.echart, points: Sequence[Point], read: Sequence[Callable[[Point], float | None]]) -> None:
+    latest: list[str] = []
     for series, value in zip(chart.options["series"], read, strict=True):
         series["data"] = [[point.at_ms, _rounded(value(point))] for point in points]
+        now = series["data"][-1][1]
+        latest.append(f"{series['name']} {'unknown' if now is None else f'{now:,}'}")
+    label = chart.options["aria"]["label"]
+    # What it writes by itself are moments as milliseconds since 1970.
+    label["description"] = f"{label['description'].partition(' Now: ')[0]} Now: {', '.join(latest)}."
     chart.update()
 
 

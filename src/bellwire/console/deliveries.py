@@ -53,6 +53,7 @@ class AttemptList:
         self._part = part
         self._limit = part
         self._records: dict[int, RecordedAttempt] = {}
+        self._openings = 0
         self.search = search
 
     def build(self, nothing: Html) -> None:
@@ -94,8 +95,8 @@ class AttemptList:
             self._page.say("This attempt is no longer among those shown.", is_problem=True)
             return
         request = await self._visitor.facade.request_of(self._visitor.scope, record.attempt)
-        self._dialog.show(Html(""))
-        self._dialog.show(attempt_dialog(self._visitor, record.attempt, request))
+        self._openings += 1
+        self._dialog.show(attempt_dialog(self._visitor, record.attempt, request, self._openings))
 
     async def _again(self, values: Values) -> None:
         subscription = SubscriptionId(text_of(values, "subscription"))
@@ -109,6 +110,7 @@ class _Deliveries:
     async def build(self, given: dict[str, str]) -> None:
         with ui.element("div").classes("heading"):
             Region(h("h1", None, "Deliveries"))
+            Region(h("a", {"class": "button", "href": "#replays"}, "Replay a range")).classes("tools")
         with ui.element("div").classes("panel"):
             self._said = Region()
             Region(_form(given), look=self._page.guarded(self._look))

@@ -24,6 +24,8 @@ from bellwire.model.ids import SubscriptionId
 
 REFRESH_SECONDS = 2.0
 MOST_NOTIFICATIONS = 200
+REASONS_SHOWN = 6
+"""Of one subscription; the others are folded."""
 
 
 def register(visitor_of: Callable[[Request], Visitor]) -> None:
@@ -163,13 +165,22 @@ class _Event:
                 "; ".join(r.message for r in explained.explanation.reasons),
             )
             for explained in one.explanation.filters
-            if family_of_filter(explained.filter) == family_of(self._logged.event.topic)
+            if explained.explanation.reasons
+            and family_of_filter(explained.filter) == family_of(self._logged.event.topic)
         ]
+        rest = None
+        if len(said) > REASONS_SHOWN:
+            rest = h(
+                "details",
+                {"id": f"why-{one.subscription.id}"},
+                h("summary", None, f"and {len(said) - REASONS_SHOWN} more"),
+                h("ul", {"class": "plain-list"}, said[REASONS_SHOWN:]),
+            )
         return h(
             "tr",
             None,
             h("td", {"class": "wraps"}, self._named(one)),
-            h("td", {"class": "wraps"}, h("ul", {"class": "plain-list"}, said)),
+            h("td", {"class": "wraps"}, h("ul", {"class": "plain-list"}, said[:REASONS_SHOWN]), rest),
         )
 
 

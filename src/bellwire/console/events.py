@@ -65,6 +65,9 @@ class _Events:
                 from_ms=time_of(text_of(values, "from"), "From"),
                 until_ms=time_of(text_of(values, "to"), "To"),
             )
+            search = self._search
+            if search.from_ms is not None and search.until_ms is not None and search.from_ms >= search.until_ms:
+                raise InvalidRequest("CMN-101", "“From” has to be before “To”.", parameter="from")
             self._is_at_top = True
             await self._refresh()
         except InvalidRequest as refused:
@@ -118,7 +121,7 @@ class _Events:
         link = h("a", {"href": self._visitor.link(f"/events/{logged.position}")}, event.topic)
         return h(
             "tr",
-            None,
+            {"id": f"event-{logged.position}"},
             h("td", {"class": "time"}, clock_time(event.timestamp_ms, now_ms=now_ms)),
             h("td", {"class": "nowrap", "data-name": "Family"}, family_of(event.topic)),
             h("td", {"class": "wraps"}, told(event)),

@@ -38,11 +38,13 @@ class Page:
     visitor: Visitor
     client: Client
     _said: Region
+    _has_said_problem: bool = False
 
     def say(self, sentence: str, *, is_problem: bool = False) -> None:
         """A message that screen readers read out, too; an empty one takes the last away."""
         if self.client.is_deleted:
             return
+        self._has_said_problem = is_problem and bool(sentence)
         if not sentence:
             self._said.show(Html(""))
             return
@@ -54,15 +56,21 @@ class Page:
         """Lead the browser to another page, by its path within the console."""
         self.client.open(path)  # NiceGUI puts the console's own path before it
 
+    def leave(self) -> None:
+        """The session is over: loaded again, the page leads to the sign-in, and from there back."""
+        self.client.run_javascript("window.location.reload()")
+
     def guarded(self, action: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         """An action whose refusals are said on the page, and that leads to the sign-in when the session is over."""
 
         @wraps(action)
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+            if self._has_said_problem:
+                self.say("")  # it was about what was done before
             try:
                 await action(*args, **kwargs)
             except SignedOut:
-                self.go("/sign-in")
+                self.leave()
             except BellwireError as refused:
                 self.say(sentence_of(refused), is_problem=True)
             except Exception:
@@ -82,7 +90,7 @@ class Page:
             try:
                 await action()
             except SignedOut:
-                self.go("/sign-in")
+                self.leave()
             except Unavailable:
                 return
             except BellwireError as refused:
@@ -94,8 +102,12 @@ class Page:
 def sentence_of(refused: BellwireError) -> str:
     """What a refusal says to people, every entry of it."""
     if isinstance(refused, InvalidRequest):
-        return " ".join(f"{entry.message.rstrip('.')}. ({entry.code})" for entry in refused.entries[:5])
+        return " ".join(f"{_closed(entry.message)} ({entry.code})" for entry in refused.entries[:5])
     return str(refused)
+
+
+def _closed(message: str) -> str:
+    return message if message.endswith("?") else f"{message.rstrip('.')}."
 
 
 @contextmanager

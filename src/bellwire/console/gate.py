@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PREFIX = "/console"
 COOKIE = "bellwire_console"
+SESSION_OVER = "Your session is over. Sign in again to go on where you were."
+"""It expired, the server was started anew, or its key was disabled or deleted."""
 EXTRA_MISSING = "The web console is not installed: pip install 'bellwire[console]', and start the server again."
 SESSION_KEY = "bellwire.console.session"
 """Where pages find the session in the scope of their request."""
@@ -191,7 +193,8 @@ class ConsoleGate(BaseRoute):
         if request.method in {"GET", "HEAD"}:
             if self._session(request) is not None:
                 return RedirectResponse(entry.base + goes_on_to, status_code=303)
-            return self._sign_in_page(entry, request, goes_on_to)
+            over = None if request.cookies.get(COOKIE) is None else SESSION_OVER
+            return self._sign_in_page(entry, request, goes_on_to, note=over)
         if request.method != "POST":
             return PlainTextResponse("Only GET and POST.", 405)
         address = self._around.remote_address(request)
@@ -238,6 +241,7 @@ class ConsoleGate(BaseRoute):
         request: Request,
         goes_on_to: str,
         *,
+        note: str | None = None,
         problem: str | None = None,
         status: int = 200,
         headers: dict[str, str] | None = None,
@@ -247,6 +251,7 @@ class ConsoleGate(BaseRoute):
             assets_version=assets_version(),
             goes_on_to=goes_on_to,
             demo_key=self._around.demo_key(request),
+            note=note,
             problem=problem,
         )
         return HTMLResponse(page, status_code=status, headers=headers)

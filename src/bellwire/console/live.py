@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +14,7 @@ from bellwire.console.feed import MadeAttempt, RoutedEvent, Sampled, Viewer
 from bellwire.console.forms import choice, filter_refusal, options_of_accounts, options_of_families
 from bellwire.console.frame import Page, framed
 from bellwire.console.markup import Html, h, join
+from bellwire.console.pace import Pace
 from bellwire.console.records import badge, empty, family_of, told
 from bellwire.console.region import Region, Values, text_of, texts_of
 from bellwire.console.visitor import Visitor
@@ -58,7 +59,8 @@ class _Stream:
         self._has_bad_filter = False
         self._is_paused = False
         self._missed = 0.0
-        self._ticks: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RATE_TICKS))
+        self._pace = Pace(RATE_TICKS)
+        self._looked_at = time.monotonic()
         self._has_rows = False
         self._choices = 0
         """How often they were changed."""
@@ -107,7 +109,8 @@ class _Stream:
                 self._filter = self._read_filter(text, account)
             except InvalidRequest as refused:
                 self._has_bad_filter = True
-                self._status.show(filter_refusal(text, refused))
+                waits = "Until the filter can be read, nothing new is shown."
+                self._status.show(join(filter_refusal(text, refused), h("p", {"class": "hint"}, waits)))
                 return
         else:
             self._status.show(Html(""))
@@ -118,14 +121,22 @@ class _Stream:
         """What came for other choices would look as if it fitted these."""
         self._has_rows = False
         self._choices += 1
-        self._ticks["fitting"].clear()
-        self._ticks["shown"].clear()
+        self._pace.forget("fitting", "shown")
+        self._table.show(self._nothing())
+
+    def _nothing(self) -> Html:
+        """Why there is nothing, as far as that can be told."""
+        if not self._kinds:
+            return _NO_KIND
+        if self._family and self._filter is not None and self._filter.family.name != self._family:
+            return _contradiction(self._family, self._filter.family.name)
         is_narrowed = bool(self._family) or self._filter is not None or len(self._kinds) < len(_KINDS)
-        self._table.show(_NONE_FITS if is_narrowed else _EMPTY)
+        return _NONE_FITS if is_narrowed else _EMPTY
 
     async def _use(self, values: Values) -> None:
         """Take the suggestion."""
         self._form.fill("filter", text_of(values, "value"))
+        self._form.focus("filter")
 
     def _read_filter(self, text: str, account: AccountId | None) -> EventFilter:
         facade, scope = self._visitor.facade, self._visitor.scope
@@ -163,16 +174,26 @@ class _Stream:
         wanted_attempts = [one for one in attempts.items if self._wants("notifications", one.event)]
         failed = [one for one in attempts.items if one.attempt.outcome is not AttemptOutcome.DELIVERED]
         fitting = _scaled(events, wanted_events) + _scaled(attempts, wanted_attempts)
-        self._count("events", events.seen)
-        self._count("notifications", attempts.seen)
-        self._count("failed", _scaled(attempts, failed))
-        self._count("fitting", fitting)
-        self._figures.show(_figures(*(self._a_second(name) for name in ("events", "notifications", "failed"))))
+        shown = 0 if self._is_paused else min(ROWS_A_TICK, len(wanted_events) + len(wanted_attempts))
+        self._pace.visit(
+            self._seconds_since(),
+            events=events.seen,
+            notifications=attempts.seen,
+            failed=_scaled(attempts, failed),
+            fitting=fitting,
+            shown=shown,
+        )
+        self._figures.show(_figures(*(self._pace.a_second(name) for name in ("events", "notifications", "failed"))))
         if self._is_paused:
             self._missed += fitting
             self._tools.show(self._buttons())
         else:
             self._show_rows(wanted_events, wanted_attempts)
+
+    def _seconds_since(self) -> float:
+        """Since it was asked the last time; ticks come late when the server is busy."""
+        before, self._looked_at = self._looked_at, time.monotonic()
+        return self._looked_at - before
 
     def _wants(self, kind: str, event: Event | None) -> bool:
         if self._has_bad_filter or kind not in self._kinds:
@@ -200,25 +221,17 @@ class _Stream:
                 self._has_rows = True
                 self._table.show(_table(self._choices))
             self._table.prepend_rows(join(rows), KEPT_ROWS)
-        self._count("shown", len(rows))
         if not self._has_bad_filter:
             self._say_rate()
 
     def _say_rate(self) -> None:
-        of_all, shown = self._a_second("fitting"), self._a_second("shown")
+        of_all, shown = self._pace.a_second("fitting"), self._pace.a_second("shown")
         said = ""
         if of_all > shown * 1.05 + 0.2:
             said = f"A sample: {rate(shown)} of {rate(of_all)} a second are shown."
         elif self._filter is not None or self._family:
             said = f"All that fit are shown: {rate(of_all)} a second."
         self._status.show(h("p", {"class": "hint"}, said) if said else Html(""))
-
-    def _count(self, name: str, number: float) -> None:
-        self._ticks[name].append(number)
-
-    def _a_second(self, name: str) -> float:
-        ticks = self._ticks[name]
-        return sum(ticks) / (len(ticks) * TICK_SECONDS) if ticks else 0.0
 
     # Rows
 
@@ -313,6 +326,19 @@ _NONE_FITS = empty(
     "Nothing that fits has come since you chose this.",
     "It appears here at once. What came before is under Events and Deliveries; fewer choices show more.",
 )
+
+
+_NO_KIND = empty(
+    "Neither events nor delivery attempts are chosen.", "Tick one of them above, or both, to see what flows."
+)
+
+
+def _contradiction(family: str, of_filter: str) -> Html:
+    return empty(
+        "Nothing can fit both choices.",
+        f"The filter is about {of_filter}, and the family that is chosen is {family}. "
+        "Choose all families, or another filter.",
+    )
 
 
 def _figures(events: float, notifications: float, failed: float) -> Html:

@@ -23,7 +23,13 @@ def head_parts(base: str, assets_version: str) -> Html:
 
 
 def sign_in_page(
-    *, base: str, assets_version: str, goes_on_to: str, demo_key: str | None, problem: str | None = None
+    *,
+    base: str,
+    assets_version: str,
+    goes_on_to: str,
+    demo_key: str | None,
+    note: str | None = None,
+    problem: str | None = None,
 ) -> str:
     """The whole document.
 
@@ -31,6 +37,7 @@ def sign_in_page(
         base: path of the console, without a slash at the end.
         goes_on_to: the path of the console that was asked for.
         demo_key: in `dev`, the demo's admin key.
+        note: why the page is shown, where that may surprise.
         problem: why the last try failed.
     """
     demo = None
@@ -76,6 +83,7 @@ def sign_in_page(
         "main",
         {"class": "sign-in"},
         h("h1", None, h("span", {"class": "mark", "aria-hidden": "true"}), "Bellwire console"),
+        None if note is None else h("p", {"class": "note", "role": "status"}, note),
         None if problem is None else h("p", {"class": "problem", "role": "alert", "id": "problem"}, problem),
         form,
     )

@@ -201,7 +201,7 @@ def _phone(handset: str, talk: Talk) -> Html:
         case ConsentStatus.OPT_IN:
             consent = badge(GOOD, "Opted in")
         case None:
-            consent = badge(PLAIN, "Never said")
+            consent = badge(PLAIN, "No opt-out")
     said = [_bubble(message) for message in talk.messages] or h("p", {"class": "hint"}, "No texts yet.")
     place = f"talk-{handset.lstrip('+')}"
     return join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from nicegui import ui
 from starlette.requests import Request
@@ -11,14 +12,14 @@ from bellwire.console.filter_builder import fields_of, filter_of, template_named
 from bellwire.console.forms import choice, filter_refusal, options_of_accounts, text_field
 from bellwire.console.frame import Page, framed, sentence_of
 from bellwire.console.markup import Attribute, Html, h, join
-from bellwire.console.records import badge, empty, filter_chip, person, told
+from bellwire.console.records import badge, empty, family_of, filter_chip, person, told
 from bellwire.console.region import Region, Values, text_of
 from bellwire.console.visitor import Visitor
 from bellwire.console.words import GOOD, PLAIN, clock_time, count
 from bellwire.engine.history import EventSearch
 from bellwire.engine.subscribe import WebhookRequest
 from bellwire.errors import BellwireError, InvalidRequest
-from bellwire.filters import MAX_FILTER_LENGTH, EventFilter
+from bellwire.filters import MAX_FILTER_LENGTH, EventFilter, Explanation
 from bellwire.model.event import LoggedEvent
 from bellwire.model.ids import AccountId, ClientId, ExtensionId
 from bellwire.wire.webhook.address import MAX_ADDRESS_LENGTH
@@ -89,12 +90,13 @@ class _NewSubscription:
                         "space"
                     )
                     self._problem = Region(use=guarded(self._use))
+                    self._brief = Region()
                     self._chosen = Region(remove=guarded(self._remove)).classes("space")
                 with ui.element("section").classes("panel"):
                     Region(h("h2", None, "Where notifications go"))
                     Region(_delivery_form(), create=guarded(self._create))
                     self._refusal = Region()
-            with ui.element("section").classes("panel flush"):
+            with ui.element("section").classes("panel flush").props('id="tried" tabindex="-1"'):
                 Region(h("h2", None, "What it would have matched"))
                 self._matches = Region(_UNTRIED)
                 self._matches.props('aria-live="polite"')
@@ -169,6 +171,7 @@ class _NewSubscription:
 
     async def _use(self, values: Values) -> None:
         await self._write(text_of(values, "value"))
+        self._typed.focus("new-filter")
 
     async def _add(self, values: Values) -> None:
         await self._type(values)
@@ -177,10 +180,14 @@ class _NewSubscription:
                 self._filters.append(self._written)
             self._show_chosen()
             await self._write("")
+            self._typed.focus("new-filter")
 
     async def _remove(self, values: Values) -> None:
         self._filters = [text for text in self._filters if text != text_of(values, "filter")]
         self._show_chosen()
+        if not self._filters:
+            self._typed.focus("new-filter")
+        await self._try_filter()
 
     def _show_chosen(self) -> None:
         if not self._filters:
@@ -217,46 +224,56 @@ class _NewSubscription:
         return read
 
     async def _try_filter(self) -> None:
-        event_filter = self._read()
-        if event_filter is None:
-            if not self._written:
-                self._matches.show(_UNTRIED)
+        """That which is written; with none written, those that were added."""
+        written = self._read()
+        if written is None and self._written:
             return
-        search = EventSearch(account=self._account, family=event_filter.family.name)
-        page = await self._visitor.facade.events(self._visitor.scope, search, None, LOOKED_AT)
-        if not page.records:
+        filters = self._added() if written is None else [written]
+        if not filters:
+            self._brief.show(Html(""))
+            self._matches.show(_UNTRIED)
+            return
+        families = list(dict.fromkeys(event_filter.family.name for event_filter in filters))
+        events = await self._latest(families)
+        if not events:
+            self._brief.show(Html(""))
             self._matches.show(
                 empty(
-                    f"No event of the family {event_filter.family.name} is kept yet.",
+                    f"No event of the {_families(families)} is kept yet.",
                     "The filter is fine as it is; what it matches shows once there are some.",
                 )
             )
             return
-        self._matches.show(self._tried(event_filter, page.records))
+        tried = [(logged, self._explain(filters, logged)) for logged in events]
+        matched = sum(1 for _, explanation in tried if explanation.matches)
+        said = f"{matched} of the last {count(len(events), 'event')} of the {_families(families)}"
+        see = h("a", {"href": "#tried"}, "See which")
+        self._brief.show(h("p", {"class": "hint when-narrow"}, f"Would have matched {said}. ", see, "."))
+        self._matches.show(_tried(f"{said}.", tried, self._visitor.facade.now_ms()))
 
-    def _tried(self, event_filter: EventFilter, events: tuple[LoggedEvent, ...]) -> Html:
-        now_ms = self._visitor.facade.now_ms()
-        explained = [
-            (logged, self._visitor.facade.explain_filter(event_filter, logged.event, self._owner)) for logged in events
-        ]
-        matched = sum(1 for _, explanation in explained if explanation.matches)
-        items = [
-            h(
-                "li",
-                None,
-                badge(GOOD, "Matches") if explanation.matches else badge(PLAIN, "No"),
-                " ",
-                h("span", {"class": "faint"}, clock_time(logged.event.timestamp_ms, now_ms=now_ms)),
-                " ",
-                told(logged.event),
-                None
-                if explanation.matches
-                else h("div", {"class": "hint"}, "; ".join(reason.message for reason in explanation.reasons)),
-            )
-            for logged, explanation in explained
-        ]
-        said = f"{matched} of the last {count(len(events), 'event')} of the family {event_filter.family.name}."
-        return join(h("p", {"id": "matched"}, h("strong", None, said)), h("ul", {"class": "tried"}, items))
+    def _added(self) -> list[EventFilter]:
+        """Those that can be read for the owner that is chosen now."""
+        read: list[EventFilter] = []
+        if self._owner is not None and self._account is not None:
+            for text in self._filters:
+                with suppress(InvalidRequest):  # said when the subscription is created
+                    read.append(self._visitor.facade.read_filter(text, self._account, self._owner))
+        return read
+
+    async def _latest(self, families: list[str]) -> list[LoggedEvent]:
+        """Newest first."""
+        found: list[LoggedEvent] = []
+        for family in families:
+            search = EventSearch(account=self._account, family=family)
+            found += (await self._visitor.facade.events(self._visitor.scope, search, None, LOOKED_AT)).records
+        return sorted(found, key=lambda logged: -logged.position)[:LOOKED_AT]
+
+    def _explain(self, filters: list[EventFilter], logged: LoggedEvent) -> Explanation:
+        """By the first filter that matches; else by the first of the event's family."""
+        family = family_of(logged.event.topic)
+        near = [one for one in filters if one.family.name == family] or filters
+        explained = [self._visitor.facade.explain_filter(one, logged.event, self._owner) for one in near]
+        return next((one for one in explained if one.matches), explained[0])
 
     # Creation
 
@@ -285,6 +302,29 @@ class _NewSubscription:
             self._refusal.show(_refused(sentence_of(refused)))
             return
         self._page.go(f"/subscriptions/{record.id}")
+
+
+def _families(names: list[str]) -> str:
+    return f"family {names[0]}" if len(names) == 1 else f"families {', '.join(names)}"
+
+
+def _tried(said: str, tried: list[tuple[LoggedEvent, Explanation]], now_ms: int) -> Html:
+    items = [
+        h(
+            "li",
+            None,
+            badge(GOOD, "Matches") if explanation.matches else badge(PLAIN, "No"),
+            " ",
+            h("span", {"class": "faint"}, clock_time(logged.event.timestamp_ms, now_ms=now_ms)),
+            " ",
+            told(logged.event),
+            None
+            if explanation.matches
+            else h("div", {"class": "hint"}, "; ".join(reason.message for reason in explanation.reasons)),
+        )
+        for logged, explanation in tried
+    ]
+    return join(h("p", {"id": "matched"}, h("strong", None, said)), h("ul", {"class": "tried"}, items))
 
 
 def _refused(sentence: str) -> Html:

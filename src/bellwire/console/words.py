@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bellwire.delivery.health import blacklist_detail
 from bellwire.engine.history import NotificationState
 from bellwire.engine.operate import SubscriptionHealth
 from bellwire.model.attempt import Attempt, AttemptOutcome
@@ -29,10 +30,11 @@ def standing_of(record: Subscription, health: SubscriptionHealth | None) -> Stan
         return Standing(PLAIN, "WebSocket", "It lives as long as its session, whose socket its notifications go over.")
     waits = _waiting(health.lane.backlog_rows)
     if record.status is SubscriptionStatus.BLACKLISTED:
-        reason = record.blacklisting.reason if record.blacklisting is not None else "Its address failed too long"
+        reason = "" if record.blacklisting is None else f": {blacklist_detail(record.blacklisting.reason)}"
         probe = health.next_probe_in_seconds
-        then = "It is tried again when its owner renews it" if probe is None else f"Next try in {duration(probe)}"
-        return Standing(BAD, "Blacklisted", f"{reason}. {then}. {waits}".strip())
+        then = "when its owner renews it" if probe is None else f"in {duration(probe)}"
+        said = f"Its address failed too long{reason}. It is tried again {then}, and at once with “Try it now”. {waits}"
+        return Standing(BAD, "Blacklisted", said.strip())
     if record.paused:
         return Standing(WARN, "Paused", f"An operator paused it. {waits or 'Nothing waits yet.'}")
     if health.failing_seconds is not None:

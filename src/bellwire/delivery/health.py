@@ -12,6 +12,7 @@ neither sleep nor clock jumps nor a dead uplink blacklist anybody (engine.md, Ti
 from __future__ import annotations
 
 import http
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from enum import Enum
@@ -139,3 +140,17 @@ def blacklist_reason(failure: LastFailure) -> str:
             phrase = "Unknown"
         return f"Webhook responses with code: [{failure.status}], reason: [{phrase}]"
     return f"I/O operation is failed. Details: [{failure.detail.rstrip('.')}]"
+
+
+def blacklist_detail(reason: str) -> str:
+    """In plain words what `blacklist_reason` made of a failure, without a full stop; other texts as they are."""
+    for form, plain in _REASON_FORMS:
+        if (found := form.fullmatch(reason)) is not None:
+            return plain.format(*found.groups())
+    return reason.rstrip(".")
+
+
+_REASON_FORMS = (
+    (re.compile(r"I/O operation is failed\. Details: \[(.*)\]", re.DOTALL), "{0}"),
+    (re.compile(r"Webhook responses with code: \[(\d+)\], reason: \[(.*)\]"), "the endpoint answered HTTP {0} {1}"),
+)

@@ -240,15 +240,21 @@ async def under(load: Load, server: Server) -> AsyncIterator[None]:
 
 
 class Inbox:
-    """What an endpoint received, in order, with the times."""
+    """What an endpoint received, in order, with the times.
+
+    Its path is its own: a server of another test may go on trying a port that was given away since.
+    """
 
     def __init__(self) -> None:
         self.uuids: list[str] = []
         self.times: list[float] = []
         self.seen: set[str] = set()
-        self.receiver = WebhookReceiver(keep=False, on_notification=self._note)
+        self._path = f"/inbox/{uuid4()}"
+        self.receiver = WebhookReceiver(path=self._path, keep=False, on_notification=self._note)
 
     def _note(self, request: ReceivedRequest) -> None:
+        if request.target != self._path:
+            return
         uuid = request.json()["uuid"]
         self.uuids.append(uuid)
         self.times.append(request.received_at)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bellwire.console.words import answer_of, clock_time, count, duration, milliseconds, rate, sms_error, standing_of
-from bellwire.delivery.health import LastFailure
+from bellwire.delivery.health import LastFailure, blacklist_reason
 from bellwire.delivery.lane import Mode
 from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
@@ -78,9 +78,12 @@ def test_a_paused_subscription_says_what_waits() -> None:
 
 def test_a_blacklisted_one_says_why_and_when_it_is_tried_again() -> None:
     record = a_subscription(
-        status=SubscriptionStatus.BLACKLISTED, blacklisting=Blacklisting(at=NOW, reason="It answered 500")
+        status=SubscriptionStatus.BLACKLISTED, blacklisting=Blacklisting(at=NOW, reason=blacklist_reason(REFUSED))
     )
-    assert standing_of(record, health(next_probe_in_seconds=840.0)).sentence == "It answered 500. Next try in 14 min."
+    assert standing_of(record, health(next_probe_in_seconds=840.0)).sentence == (
+        "Its address failed too long: The endpoint refused the connection. It is tried again in 14 min, "
+        "and at once with “Try it now”."
+    )
     assert "when its owner renews it" in standing_of(record, health()).sentence
 
 

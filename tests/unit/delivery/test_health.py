@@ -12,6 +12,7 @@ from bellwire.delivery.health import (
     EndpointHealth,
     LastFailure,
     Step,
+    blacklist_detail,
     blacklist_reason,
 )
 from bellwire.model.attempt import FailureCode
@@ -104,21 +105,25 @@ def test_rates_and_percentiles_are_unknown_before_the_first_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "reason"),
+    ("failure", "reason", "plain"),
     [
         (
             LastFailure(FailureCode.STATUS_4XX, 404, "The endpoint refused the notification (status 404).", 0),
             "Webhook responses with code: [404], reason: [Not Found]",
+            "the endpoint answered HTTP 404 Not Found",
         ),
         (
             LastFailure(FailureCode.STATUS_OTHER, 799, "Odd.", 0),
             "Webhook responses with code: [799], reason: [Unknown]",
+            "the endpoint answered HTTP 799 Unknown",
         ),
         (
             LastFailure(FailureCode.RESPONSE_TIMEOUT, 0, "The endpoint did not answer in time.", 0),
             "I/O operation is failed. Details: [The endpoint did not answer in time]",
+            "The endpoint did not answer in time",
         ),
     ],
 )
-def test_the_reason_says_the_status_or_what_went_wrong(failure: LastFailure, reason: str) -> None:
+def test_the_reason_says_the_status_or_what_went_wrong(failure: LastFailure, reason: str, plain: str) -> None:
     assert blacklist_reason(failure) == reason
+    assert blacklist_detail(reason) == plain
