@@ -27,6 +27,7 @@ from bellwire.engine.sms_lists import MAX_NUMBERS
 from bellwire.engine.socket_tokens import ACCEPTED_SECONDS
 from bellwire.engine.wrong_guesses import WrongGuesses
 from bellwire.families import REGISTRY
+from bellwire.filters import ReasonKind
 from bellwire.filters.event_filter import MAX_FILTER_LENGTH
 from bellwire.filters.query import MAX_COMBINATIONS, MAX_VALUES
 from bellwire.filters.topic import MAX_EVENT_LENGTH
@@ -37,6 +38,8 @@ from bellwire.sms.codes import ErrorCode
 from bellwire.storage.embedded.limits import EngineLimits
 from bellwire.subscriptions.lifetime import DEFAULT_SECONDS, MAX_SECONDS
 from bellwire.subscriptions.requested import MAX_FILTERS, MAX_SUBSCRIPTIONS
+from bellwire.testing.stage import Bellwire, Clock, Faults, Sms
+from bellwire.testing.webhook import Webhook
 from bellwire.transports.limits import SenderLimits
 from bellwire.wire.gateway.frames import MAX_MESSAGE_ID
 from bellwire.wire.gateway.limits import MAX_FRAME_BYTES
@@ -181,6 +184,27 @@ def test_every_sms_error_code_and_command_has_its_line() -> None:
     for command in sms.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "")
         assert f"| `bellwire sms {name}" in page
+
+
+def test_every_kind_of_reason_has_its_line() -> None:
+    table = (DOCS / "explain.md").read_text().partition("| kind | the event … |")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [str(kind) for kind in ReasonKind]
+
+
+def test_what_a_test_can_do_is_what_the_fixture_has() -> None:
+    rows = "\n".join(line for line in (DOCS / "testing.md").read_text().splitlines() if line.startswith("| `"))
+    parts = {"clock": Clock, "faults": Faults, "sms": Sms}
+    roots = {"bellwire": Bellwire, "webhook": Webhook, "clock": Clock, "faults": Faults}
+    named = set(re.findall(r"`(bellwire|webhook|clock|faults)\.(\w+)(?:\.(\w+))?", rows))
+    attributes = {"env"}  # set as it is made
+
+    assert len(named) > 18
+    for root, first, second in named:
+        if second:
+            assert hasattr(parts[first], second), (root, first, second)
+        else:
+            assert first in attributes or hasattr(roots[root], first), (root, first)
 
 
 def test_the_readme_names_every_event_family_once() -> None:

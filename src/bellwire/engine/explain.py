@@ -218,13 +218,12 @@ def _read_body(family: EventFamily, raw: bytes) -> Mapping[str, Any]:
     else:
         return body
     # Of a value that may have one of several forms each is found wanting: it is right if one only lacks something.
-    lacking = [tuple(steps(error["loc"], body)[:-1]) for error in found if error["type"] in _LEFT_OUT]
+    places = [tuple(steps(error["loc"], body, is_missing=error["type"] == "missing")) for error in found]
+    lacking = [place for place, error in zip(places, found, strict=True) if error["type"] in _LEFT_OUT]
     wrong = [
         (place, error["msg"])
-        for error in found
-        if error["type"] not in _LEFT_OUT
-        and (place := tuple(steps(error["loc"], body))) is not None
-        and not any(inner[: len(place)] == place for inner in lacking)
+        for place, error in zip(places, found, strict=True)
+        if error["type"] not in _LEFT_OUT and not any(inner[: len(place)] == place for inner in lacking)
     ]
     if wrong:
         entries = [

@@ -271,23 +271,28 @@ def _judge_body(family: EventFamily, raw: bytes) -> Rejection | None:
         family.body.__pydantic_validator__.validate_json(raw)
     except ValidationError as errors:
         first = errors.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(["body", *steps(first["loc"], msgspec.json.decode(raw) if first["loc"] else None)])
+        whole = msgspec.json.decode(raw) if first["loc"] else None
+        place = ".".join(["body", *steps(first["loc"], whole, is_missing=first["type"] == "missing")])
         more = errors.error_count() - 1
         rest = f" (and {more} more)" if more else ""
         return Rejection("CMN-101", f"{place}: {first['msg']}{rest}; family {family.name}")
     return None
 
 
-def steps(location: tuple[int | str, ...], value: Any) -> list[str]:
-    """A place in a body as its writer sees it: pydantic's also names the variants of a union that it went through."""
+def steps(location: tuple[int | str, ...], value: Any, *, is_missing: bool) -> list[str]:
+    """A place in a body as its writer sees it: pydantic's also names the variants of a union that it went through.
+
+    Args:
+        is_missing: the last step leads to a field that is not there.
+    """
     taken: list[str] = []
     for number, step in enumerate(location, 1):
         is_field = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int)
         if is_field:
             value = value[step]
-        elif not isinstance(value, dict) or number < len(location):
+        elif not is_missing or not isinstance(value, dict) or number < len(location):
             continue
-        taken.append(str(step))  # or the last step, which leads to a field that is missing
+        taken.append(str(step))
     return taken
 
 

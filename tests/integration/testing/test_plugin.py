@@ -138,6 +138,21 @@ def test_failing_endpoints_and_faults_are_got_over_by_retries(bellwire: Bellwire
     webhook.wait(lambda one: one.uuid == "held-up", timeout=LONG)
 
 
+def test_answers_last_until_others_are_chosen(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.subscribe(webhook, MESSAGES)
+    webhook.answer(503, times=9)
+    webhook.answer(201)
+    bellwire.publish(MESSAGES, BODY)
+    bellwire.settle(LONG)
+    webhook.answer(hangs_up=True)  # not once: a connection that was kept and breaks is replaced without a failure
+    bellwire.publish(MESSAGES, {**BODY, "id": "2"})
+    bellwire.settle(LONG)
+    attempts = bellwire.admin("GET", "/bellwire/v1/deliveries")["records"]
+    first_tries = [(one["status"], one["outcome"]) for one in attempts if one["number"] == 1]
+    assert first_tries == [(None, "failed"), (201, "delivered")]
+
+
 def test_a_receiver_that_checks_is_subscribed_with_what_it_checks(bellwire: Bellwire) -> None:
     webhook = bellwire.webhook(verification_token="told", signing_secret="whsec_" + "c2VjcmV0" * 4)
     bellwire.subscribe(webhook, MESSAGES)
@@ -193,7 +208,7 @@ def test_samples_are_valid_bodies(bellwire: Bellwire) -> None:
     finished = pytest_run(project)
 
     assert finished.ret == 0, finished.stdout.str()
-    assert "13 passed" in finished.stdout.str()
+    assert "14 passed" in finished.stdout.str()
 
 
 def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pytester) -> None:
@@ -203,9 +218,9 @@ def test_failures_say_what_arrived_and_why_the_rest_did_not(project: pytest.Pyte
 def test_another_direction(bellwire: Bellwire) -> None:
     webhook = bellwire.webhook()
     bellwire.subscribe(webhook, INBOUND)
-    bellwire.publish(MESSAGES, BODY)
+    bellwire.publish(MESSAGES, BODY, uuid="order-1")
     webhook.wait(timeout=LONG)
-    bellwire.publish(MESSAGES, {**BODY, "direction": "Outbound"}, uuid="outbound-1")
+    bellwire.publish(MESSAGES, {**BODY, "direction": "Outbound"}, uuid="order-2")
     webhook.wait(2, timeout=0.1)
 
 def test_no_subscription(bellwire: Bellwire) -> None:
@@ -226,6 +241,11 @@ def test_a_wrong_token(bellwire: Bellwire) -> None:
     bellwire.subscribe(webhook, MESSAGES, signingSecret=None)
     bellwire.publish(MESSAGES, BODY)
     bellwire.settle(LONG)
+    webhook.wait(timeout=0.1)
+
+def test_a_paused_subscription(bellwire: Bellwire) -> None:
+    webhook = bellwire.webhook()
+    bellwire.admin("POST", f"/bellwire/v1/subscriptions/{bellwire.subscribe(webhook, MESSAGES)}/pause")
     webhook.wait(timeout=0.1)
 
 def test_an_expired_subscription(bellwire: Bellwire) -> None:
@@ -259,18 +279,19 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
 
     said = finished.stdout.str()
     assert finished.ret == 1, said
-    assert "11 failed" in said, said
+    assert "12 failed" in said, said
     for line in (
         "waited 0.1 s for 2 notifications at http://127.0.0.1:",
         "arrived: 1",
         '{"id": "1", "direction": "Inbound", "from": "+16505550142"',
-        "/restapi/v1.0/account/400100/a2p-sms/messages (uuid outbound-1)",
+        "/restapi/v1.0/account/400100/a2p-sms/messages (uuid order-2)",
         "direction: the filter wants Inbound; the event has Outbound",
         "waited 0.1 s for one that fits",
         "no subscription has this address",
         "it matches, and is waiting after",
         "The endpoint refused the connection (fault-1, injected on purpose).; next try at",
         "refused here: signature: ",
+        ", Active and paused, to:",
         "no subscription has this address any more: it got a handshake, and the subscription has expired",
         "answered 400 SUB-508: Event filter",
         "advanceSeconds] value is invalid",
@@ -283,7 +304,31 @@ def test_a_rejected_event(bellwire: Bellwire) -> None:
         "NOT DELIVERED (try 1): The endpoint refused the connection",
     ):
         assert line in said, line
+    assert "(uuid order-1)" not in said, "it has arrived"
+    assert said.count("NOT DELIVERED (try 1): The endpoint refused the connection") == 1, (
+        "the server's lines of one test"
+    )
     assert "bellwire/testing/" not in said, "no line of ours is in the traceback"
+    page = (ROOT / "docs" / "testing.md").read_text()
+    [sample] = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert sample.startswith("waited ")
+    assert alike(sample) <= alike(said), "the failure in docs/testing.md is the first of these"
+
+
+def alike(text: str) -> set[str]:
+    """Lines without what differs from run to run, and without what pytest puts before them."""
+    for pattern, instead in (
+        (r"^waited [\d.]+ s", "waited …"),
+        (r"127\.0\.0\.1:\d+", "…"),
+        (r"[0-9a-f]{8}-[0-9a-f-]{27}", "…"),
+    ):
+        text = re.sub(
+            pattern,
+            instead,
+            re.sub(r"^E +(bellwire\.testing\.webhook\.NotReceived: )?", "", text, flags=re.M),
+            flags=re.M,
+        )
+    return {line.strip() for line in text.splitlines() if line.strip()}
 
 
 def test_each_worker_of_xdist_has_a_server_of_its_own(project: pytest.Pytester) -> None:
@@ -343,7 +388,10 @@ def test_with_it(bellwire):
     assert "accounts[0].companyName: " in finished.stdout.str()
 
 
-def test_a_seed_file_is_there_from_the_start_and_after_each_reset(project: pytest.Pytester) -> None:
+def test_a_seed_file_is_there_from_the_start_and_after_each_reset(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLWIRE_RETENTION_HOURS", "soon")  # of the programs under test, and refused by a server
     project.makepyfile(
         conftest="""
 import pathlib
@@ -378,6 +426,7 @@ def test_the_server_ends_with_the_tests_however_these_end(project: pytest.Pytest
         "import os, pathlib, sys\n"
         "from bellwire.testing.embedded import EmbeddedServer\n"
         f"server = EmbeddedServer(pathlib.Path({str(project.path)!r}))\n"
+        "assert os.getpgid(server.pid) != os.getpgrp(), 'Ctrl-C would end it before the tests'\n"
         "print(server._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )

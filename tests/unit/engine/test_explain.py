@@ -43,6 +43,7 @@ class Company(MemoryIdentity):
     def __init__(self) -> None:
         super().__init__()
         self._accounts[ACCOUNT] = Account(id=ACCOUNT, company_name="Tern")
+        self._accounts[OTHER_ACCOUNT] = Account(id=OTHER_ACCOUNT, company_name="Plover")
         closed = AccountId("4")
         self._accounts[closed] = Account(id=closed, company_name="Skua", status=Status.DISABLED)
         for id_, lines, favorites in ((ALICE, (BOB,), ()), (BOB, (), (ALICE,))):
@@ -116,6 +117,30 @@ def test_a_key_for_all_accounts_may_ask_about_any_and_others_about_their_own_alo
         assert (raised.value.code, raised.value.entries[0].parameter) == ("SUB-406", "filter")
 
 
+def test_tilde_of_a_key_is_its_default_account_before_the_events() -> None:
+    clerk = Asker(account=ACCOUNT, extension=None, is_bound=False)
+    own, foreign = "/restapi/v1.0/account/~/presence", {"event": "/restapi/v1.0/account/2/presence"}
+
+    (reason,) = made_up(own, foreign, clerk).reasons
+
+    assert (reason.kind, reason.wanted, reason.found) == (ReasonKind.ACCOUNT, ("1",), ("2",))
+    assert made_up(own, foreign, KEY).matches
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("/team-messaging/v1/posts", {}),
+        ("/restapi/v1.0/glip/webhooks", {}),
+        ("/restapi/v1.0/account/1/extension/11/presence/line", {"extension": {"telephonyStatus": "Ringing"}}),
+        ("/restapi/v1.0/account/1/extension/11/presence/line", {"extension": [{}]}),
+    ],
+    ids=str,
+)
+def test_a_body_of_several_forms_may_leave_out_what_tells_them_apart(topic: str, body: dict[str, Any]) -> None:
+    assert made_up(topic, {"event": topic, "accountId": "1", "body": body}).matches
+
+
 def test_who_monitors_whom_is_not_told_to_another_account() -> None:
     stranger = Asker(account=OTHER_ACCOUNT, extension=ExtensionId("21"), is_bound=True)
 
@@ -135,6 +160,7 @@ def test_who_monitors_whom_is_not_told_to_another_account() -> None:
         ({"event": MESSAGES, "body": {"to": "+16505550180"}}, "event.body.to", "valid array"),
         ({"event": MESSAGES, "body": {"to": ["16505550180"]}}, "event.body.to.0", "pattern"),
         ({"event": MESSAGES, "body": {"text": "x" * 2000}}, "event.body", "at most 1000"),
+        ({"event": PRESENCE_OF_BOB + "/line", "body": {"extension": "12"}}, "event.body.extension", "valid"),
         ({"event": MESSAGES, "audience": ["?"]}, "event.audience", "extension ids"),
         ({"event": MESSAGES, "accountId": "2"}, "event.accountId", "the event's path says 1"),
         ({"event": MESSAGES, "uuid": "order 7"}, "event.uuid", "1 to 64 characters"),

@@ -253,6 +253,10 @@ class TestRejections:
         missing = refused(POSTS, {**POST, "eventType": "PostAdded"}, accountId="1").message
         wrong = refused("/restapi/v1.0/account/1/directory/entries", {"contacts": [{"id": 7}]}).message
 
+        line = "/restapi/v1.0/account/1/extension/2/presence/line"
+        whole = refused(line, {"extension": "12", "sequence": 1}).message
+
+        assert whole.startswith("body.extension: Input should be a valid array")
         assert re.match(r"body\.[a-z]\w+: Field required", missing)
         assert wrong.startswith("body.contacts.0.id: Input should be a valid string")
 

@@ -200,6 +200,16 @@ def test_what_the_publisher_stated_is_compared_and_noted() -> None:
         "direction: the body does not say it; it is compared with what the query of `event` states.",
     )
     assert only(explain(wanted(f"{store}?direction=Inbound"), event))[0] == "predicate"
+    said = announced(MESSAGES, rows=({"direction": ("Inbound",)},), stated=[("direction", "Outbound")])
+    assert explain(wanted(f"{MESSAGES}?direction=Inbound"), said).notes == ()
+
+
+def test_a_parameter_that_belongs_to_the_topic_is_noted_as_not_compared() -> None:
+    numbers = f"{ROOT}/phone-number?usageType=ContactCenterNumber"
+
+    assert explain(wanted(numbers), announced(f"{ROOT}/phone-number")).notes == (
+        "usageType: it is part of each event on this topic, and not compared with the body.",
+    )
 
 
 def test_the_audience_is_a_reason_for_a_known_owner_and_a_note_for_nobody_in_particular() -> None:
