@@ -1,6 +1,8 @@
 """Subscribe a webhook address with RingCentral's own Python SDK, unmodified: `pip install ringcentral`.
 
 python python_sdk_webhook.py ADDRESS [EVENT_FILTER…]
+
+What `bellwire env` prints has to be in the environment.
 """
 
 import os
@@ -9,6 +11,8 @@ import sys
 from ringcentral import SDK
 from ringcentral.http.api_exception import ApiException
 
+if len(sys.argv) < 2 or "BELLWIRE_A2P_NUMBER" not in os.environ:
+    sys.exit(__doc__)
 address, *filters = sys.argv[1:]
 inbound = "/restapi/v1.0/account/~/a2p-sms/messages?direction=Inbound&to=" + os.environ["BELLWIRE_A2P_NUMBER"]
 

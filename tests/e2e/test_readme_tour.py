@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.processes import clean_environment
 from tests.e2e.tours import README_TOUR, Reader, steps
 from tests.pages import ROOT, blocks_run_by
 
@@ -51,3 +53,14 @@ def test_the_program_in_the_tour_is_the_example_word_by_word() -> None:
     [program] = blocks_run_by(name)
 
     assert program == (ROOT / "examples" / "python_sdk_webhook.py").read_text()
+
+
+def test_the_program_without_an_address_or_credentials_says_what_it_needs() -> None:
+    program = [sys.executable, str(ROOT / "examples" / "python_sdk_webhook.py")]
+    for arguments in ([], ["http://127.0.0.1:9/webhook"]):
+        ran = subprocess.run(
+            [*program, *arguments], env=clean_environment(), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "python_sdk_webhook.py ADDRESS" in ran.stderr
+        assert "Traceback" not in ran.stderr
