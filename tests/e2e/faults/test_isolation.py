@@ -3,16 +3,16 @@
 Three of ten subscriptions lead nowhere: to hosts that accept and never answer, to hosts that never accept, and to names
 whose name server is silent. Half of these have been so for a while, half are new in each round and take their
 first notifications with all that may be under way at once. In one run, rounds with them and rounds without take turns;
-what is compared is the time from publishing to receipt at the healthy ones: the median of the rounds' 99th percentiles.
-A machine that is busy with something else makes these jump by tenths of a second, with or without holes, so that a few
-rounds decide nothing against: the test goes on to more of them, and fails when the last has not brought it below.
-Holes that do hold others up do so in every round.
+what is compared is the time from publishing to receipt at the healthy ones: the 99th percentile of a round, and of
+several rounds the median of the quieter half. A machine that is busy with something else makes single rounds jump by
+tenths of a second, with or without holes, so that a few decide nothing against: the test goes on to more of them, and
+fails when the last has not brought it below. Holes that do hold others up do so in every round.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -90,6 +90,11 @@ class Holes:
         return await self._server.seed_subscriptions(paths, FILTER + "?direction=Inbound")
 
 
+def quiet(percentiles: Sequence[float]) -> float:
+    """The median of the quieter half."""
+    return median(sorted(percentiles)[: (len(percentiles) + 1) // 2])
+
+
 async def test_with_thirty_per_cent_black_holes_the_p99_of_the_others_at_most_doubles(
     tmp_path: Path, nursery: Nursery
 ) -> None:
@@ -128,8 +133,8 @@ async def test_with_thirty_per_cent_black_holes_the_p99_of_the_others_at_most_do
         for number in range(ROUNDS.stop):
             baselines.append(await without(number))
             troubled.append(await beside(number))
-            bearable = 2 * median(baselines) + NOISE_SECONDS
-            if len(troubled) >= ROUNDS.start and median(troubled) <= bearable:
+            bearable = 2 * quiet(baselines) + NOISE_SECONDS
+            if len(troubled) >= ROUNDS.start and quiet(troubled) <= bearable:
                 break
         health = [await server.health(hole) for hole in old]
 
@@ -137,4 +142,4 @@ async def test_with_thirty_per_cent_black_holes_the_p99_of_the_others_at_most_do
     assert [of["lastFailure"]["failureCode"] for of in health] == ["response_timeout", "connect_timeout", "dns"]
     assert [of["deliveries"]["backlogRows"] for of in health] == [EVENTS * len(troubled)] * 3, "all of theirs waits"
     assert len({name for name, _ in names.asked}) >= len(troubled), "each new name was looked up, and none was answered"
-    assert median(troubled) <= bearable, f"{median(troubled):.4f} s beside them, {median(baselines):.4f} s without"
+    assert quiet(troubled) <= bearable, f"{quiet(troubled):.4f} s beside them, {quiet(baselines):.4f} s without"

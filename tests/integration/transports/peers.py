@@ -110,6 +110,10 @@ async def receiving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> 
             await behaviour(peer, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             peer.hung_up.set()
+        except RuntimeError:  # uvloop's, of a transport that was closed meanwhile
+            if not writer.is_closing():
+                raise
+            peer.hung_up.set()
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
