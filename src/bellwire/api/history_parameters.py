@@ -15,6 +15,7 @@ from bellwire.engine.cursors import MAX_CURSOR_LENGTH
 from bellwire.engine.envelope import wire_time
 from bellwire.errors import InvalidRequest
 from bellwire.model.ids import AccountId, ReplayId, SubscriptionId
+from bellwire.model.instants import to_milliseconds
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\s*")
 _SPACE_FOR_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
@@ -71,8 +72,7 @@ def milliseconds(moment: datetime | None) -> int | None:
     """Since the epoch; a time without offset is UTC."""
     if moment is None:
         return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1000)
+    return to_milliseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
 
 def time_range(from_: datetime | None, to: datetime | None) -> tuple[int | None, int | None]:

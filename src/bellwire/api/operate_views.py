@@ -18,12 +18,13 @@ from bellwire.engine.line import LaneView
 from bellwire.engine.operate import SubscriptionHealth
 from bellwire.model.attempt import FailureCode
 from bellwire.model.ids import AccountId, ReplayId, SubscriptionId
+from bellwire.model.instants import to_milliseconds
 from bellwire.model.replay import Replay, ReplayState
 from bellwire.model.subscription import Subscription, SubscriptionApi, SubscriptionStatus, TransportType
 
 
 def _moment(moment: datetime) -> str:
-    return wire_time(int(moment.timestamp() * 1000))
+    return wire_time(to_milliseconds(moment))
 
 
 class LaneInfo(View):

@@ -15,6 +15,7 @@ from bellwire.console.region import Region, Values, text_of
 from bellwire.console.words import BAD, GOOD, PLAIN, clock_time, count
 from bellwire.errors import InvalidRequest, NotFound
 from bellwire.model.ids import ReplayId, SubscriptionId
+from bellwire.model.instants import to_milliseconds
 from bellwire.model.replay import Replay, ReplayState
 
 MOST_SHOWN = 20
@@ -136,7 +137,7 @@ def time_of(text: str, field: str) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidRequest("CMN-101", f"“{field}” is not a time such as 2026-03-02 14:30", parameter=field) from None
-    return int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return to_milliseconds(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
 
 
 def _form(options: Sequence[Option]) -> Html:

@@ -20,6 +20,7 @@ from bellwire.console.words import BAD, GOOD, PLAIN, WARN, clock_time, count, sm
 from bellwire.engine.accept_batch import Accepted
 from bellwire.errors import InvalidRequest
 from bellwire.model.directory import PhoneNumber
+from bellwire.model.instants import to_milliseconds
 from bellwire.model.sms import BatchStatus, ConsentStatus, MessageDirection, MessageStatus
 from bellwire.model.sms_records import Batch, Message
 from bellwire.sms.batch_request import MAX_TEXT_LENGTH
@@ -241,7 +242,7 @@ def _batch_table(batches: list[Batch], now_ms: int) -> Html:
         h(
             "tr",
             None,
-            h("td", {"class": "time"}, clock_time(int(batch.created_at.timestamp() * 1000), now_ms=now_ms)),
+            h("td", {"class": "time"}, clock_time(to_milliseconds(batch.created_at), now_ms=now_ms)),
             h("td", None, badge(GOOD if batch.status is BatchStatus.COMPLETED else PLAIN, batch.status)),
             h("td", {"class": "number", "data-name": "Processed"}, f"{batch.processed:,} of {batch.size:,}"),
             h("td", {"class": "wraps", "data-name": "Batch"}, h("code", None, batch.id)),
