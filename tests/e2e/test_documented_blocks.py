@@ -16,6 +16,7 @@ import pytest
 
 from bellwire.cli.data_directory import demo_environment
 from bellwire.families import presence
+from tests.e2e.logins import log_in
 from tests.e2e.processes import clean_environment
 from tests.e2e.socket_programs import HAS_NODE, JAVASCRIPT, NODE
 from tests.e2e.tours import BACKUP_TOUR, EXPLAIN_TOUR, README_TOUR, Reader
@@ -248,13 +249,12 @@ def test_faults_are_made_and_cleared_as_it_says(environment: dict[str, str]) -> 
 
 
 def test_a_batch_and_a_text_are_taken_as_they_stand(environment: dict[str, str]) -> None:
-    login = httpx.post(
-        f"{environment['RC_SERVER_URL']}/restapi/oauth/token",
-        auth=(environment["RC_APP_CLIENT_ID"], environment["RC_APP_CLIENT_SECRET"]),
-        data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": environment["RC_USER_JWT"]},
-        trust_env=False,
-        timeout=30,
-    ).json()
+    login = log_in(
+        environment["RC_SERVER_URL"],
+        client=environment["RC_APP_CLIENT_ID"],
+        secret=environment["RC_APP_CLIENT_SECRET"],
+        jwt=environment["RC_USER_JWT"],
+    )
     sending, inbound = of("test_a_batch_and_a_text_are_taken_as_they_stand")
 
     [batch] = asked(sending, environment, login["access_token"])

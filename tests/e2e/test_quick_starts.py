@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.e2e.logins import log_in
 from tests.e2e.tours import LAPTOP_TOURS, PRODUCTION_TOUR, Reader, steps
 from tests.pages import ROOT, blocks_run_by
 
@@ -75,15 +75,10 @@ def test_what_is_provisioned_can_log_in(tmp_path: Path) -> None:
                         reader.replaced[placeholder] = placeholder.replace("ID", made[of]["id"])
         [url] = re.findall(r"on (http://\S+)", "\n".join(reader.terminal("production").shown()))
         application = made["applications"]
-        answer = httpx.post(
-            f"{url}/restapi/oauth/token",
-            auth=(application["clientId"], application["clientSecret"]),
-            data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": made["jwts"]["token"]},
-            trust_env=False,
-            timeout=30,
+        login = log_in(
+            url, client=application["clientId"], secret=application["clientSecret"], jwt=made["jwts"]["token"]
         )
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["owner_id"] == made["extensions"]["id"]
+    assert login["owner_id"] == made["extensions"]["id"]
     assert made["publisher-keys"]["accountId"] == made["accounts"]["id"]
 
 
