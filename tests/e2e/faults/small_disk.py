@@ -61,12 +61,6 @@ class Filler:
         found = os.statvfs(self._disk)
         return found.f_bavail * found.f_frsize
 
-    async def has_free(self, least: int) -> None:
-        """Wait until so many bytes are free."""
-        async with asyncio.timeout(60):
-            while self.free() < least:  # noqa: ASYNC110 - another process makes it true
-                await asyncio.sleep(0.02)
-
     def go(self) -> None:
         self._path.unlink(missing_ok=True)
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.doubles.delivering import until as until_it_is
 from tests.e2e.faults.endpoints import Gated
 from tests.e2e.faults.endpoints import until as endpoint_until
 from tests.e2e.faults.load import Inbox, Producer, Server, figure, reached
@@ -131,7 +132,8 @@ async def test_a_disk_that_fills_up_takes_nothing_more_but_delivers_checkpoints_
                     filler.leave(6 * MIB)
                     refusal = await publisher.wait_for_refusal()
                     assert not (data / "ballast").exists()
-                    await filler.has_free(BALLAST // 2)  # the name goes before the blocks do
+                    # The name goes before the blocks do.
+                    await until_it_is(lambda: filler.free() > BALLAST // 2, WITHIN_SECONDS)
                     await inbox.wait_for_all(publisher.acknowledged)
 
                     assert await figure(http, DROPPED) == 0

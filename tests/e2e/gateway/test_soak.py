@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 
 from bench.processes import open_files, resident_mib
 from bench.swarm import FILTER, Swarm, SwarmSocket, allow_open_files, in_parts
+from tests.doubles.delivering import until
 from tests.e2e.processes import BellwireProcess, bellwire, env_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -103,16 +105,6 @@ class Soak:
             await asyncio.sleep(0.1)
 
 
-async def comes_down_to(most: int, pid: int) -> None:
-    """Wait until a process has so many files open at most: HTTP connections end a while after their last use."""
-    try:
-        async with asyncio.timeout(60):
-            while open_files(pid) > most:  # noqa: ASYNC110 - another process makes it true
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise AssertionError(f"{open_files(pid)} files are open, {most} at most were expected") from None
-
-
 async def test_what_two_thousand_sessions_took_comes_back(tmp_path: Path) -> None:
     allow_open_files(2 * SESSIONS)
     arguments = ("dev", "--data", str(tmp_path), "--port", "0", "--no-traffic")
@@ -130,6 +122,9 @@ async def test_what_two_thousand_sessions_took_comes_back(tmp_path: Path) -> Non
             await soak.churn("soak")
             grown = resident_mib(server.pid) - memory
             assert grown <= TOLERANCE_MIB, f"{grown:.1f} MiB more than before"
-            await comes_down_to(files_at_first + KEPT_ALIVE, server.pid)
+            most = files_at_first + KEPT_ALIVE
+            with suppress(TimeoutError):  # HTTP connections end a while after their last use
+                await until(lambda: open_files(server.pid) <= most, 60)
+            assert open_files(server.pid) <= most
         finally:
             await swarm.aclose()
